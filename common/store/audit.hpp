@@ -1,0 +1,35 @@
+// The audit trail: job life cycle, alerts, worker joins and losses, in order, exactly once.
+// Fed from the job store's log; the position is kept with the rows, in one transaction.
+// Blocking: call from the audit thread only.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "common/store/job_store.hpp"
+
+namespace sl::store {
+
+class Audit {
+public:
+    virtual ~Audit() = default;
+    // The id of the last entry that was kept; {} when none.
+    virtual Result<LogId> position() = 0;
+    // Keeps every entry with audit == true and moves the position to the last entry of the span, atomically.
+    // Entries at or before the position are skipped.
+    virtual Result<void> append(std::span<const LogEntry> entries) = 0;
+};
+
+// JSON lines, appended and fsynced; a torn last line of a crash is cut off at open.
+Result<std::unique_ptr<Audit>> jsonl_audit(const std::string& path);
+
+struct PostgresOptions {
+    std::string dsn;      // libpq connection string or URI
+    std::string fleet = "default";
+};
+// Applies the numbered migrations (compiled in from schema/postgres/*.sql) under an advisory lock at the
+// first connection. Reconnects after a loss; Errc::unavailable until then.
+Result<std::unique_ptr<Audit>> postgres_audit(const PostgresOptions& options);
+
+}  // namespace sl::store
