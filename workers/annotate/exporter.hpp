@@ -30,8 +30,8 @@ struct AnnotatedFrame {
     std::int64_t ordinal = 0;
     std::int64_t pts = 0;
     std::int64_t duration = 0;
-    bool sampled = false;                    // boxes were detected on this very frame
-    std::span<const schema::Box> boxes;      // detected here, or held from the last sample
+    bool sampled = false;                // boxes were detected on this very frame
+    std::span<const schema::Box> boxes;  // detected here, or held from the last sample
 };
 
 // Writes one part: frames are added in order, then finish. The file is complete (and fsynced) at `path`
@@ -46,28 +46,31 @@ public:
 struct JoinContext {
     const schema::JobSpec& spec;
     const schema::StreamInfo& stream;
-    std::span<const schema::Row> rows;        // of the finished chunks, in order (a prefix when incomplete)
-    std::span<const std::string> parts;       // absolute paths of this exporter's parts, in the same order
+    std::span<const schema::Row> rows;   // of the finished chunks, in order (a prefix when incomplete)
+    std::span<const std::string> parts;  // absolute paths of this exporter's parts, in the same order
     std::span<const std::vector<schema::Alert>> alerts;  // by chunk
-    std::string source_path;                  // absolute path of the input, for audio; may be empty
-    bool complete = true;                     // false: the stream ended early
+    std::string source_path;  // absolute path of the input, for audio; may be empty
+    bool complete = true;     // false: the stream ended early
 };
 
 // One file of the result, as the manifest lists it.
 struct Output {
     std::string type;  // "json" "csv" "vtt" "video" "png"
     std::string role;  // "detections" "annotated_video" "contact_sheet"
-    std::string path;  // file name inside the stream's folder
-    std::string meta;  // JSON object as text: what was done (frames, audio, padding, …)
+    std::string
+        path;  // file name inside the stream's folder; empty: nothing was written, meta.reason says why
+    std::string
+        meta;  // JSON object as text: what was done (frames, audio, padding, …); empty: nothing to say
 };
 
 struct ExporterPlugin {
-    const char* name;       // "video"
+    const char* name;  // "video"
     const char* help;
     const char* part_kind;  // exporters of the same kind share one part ("result" for json, csv, webvtt)
     const char* part_ext;   // file name ending of the part
     bool needs_pixels;      // add() looks at frame.picture
     Result<std::unique_ptr<PartWriter>> (*open_part)(const ChunkContext& context, const std::string& path);
+    // Writes the stream's file into out_dir (absolute, existing) under a temporary name, then renames it.
     Result<Output> (*join)(const JoinContext& context, const std::string& out_dir);
 };
 
