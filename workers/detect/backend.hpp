@@ -44,5 +44,9 @@ struct BackendPlugin {
 };
 
 std::span<const BackendPlugin* const> backend_table();
+const BackendPlugin* find_backend(const std::string& name);  // null: not built in
+
+// What every backend says to a tensor that is not its model's input.
+Error wrong_size(const model::Manifest& manifest, std::size_t bytes);
 
 }  // namespace sl::detect
