@@ -1,0 +1,3 @@
+# Configuration, pipelines and presets, the command line.
+sl_test(unit/config_test DEPS sl_common)
+sl_test(unit/pipeline_test DEPS sl_common)
