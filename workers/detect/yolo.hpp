@@ -29,7 +29,8 @@ std::vector<schema::Box> yolo_boxes(const model::Manifest& manifest, std::span<c
                                     const Thresholds& thresholds);
 
 // uint8 planes → float planes, (x - mean) · scale per channel. `floats` has as many values as `tensor`.
-void yolo_input(const model::Manifest& manifest, std::span<const std::uint8_t> tensor, std::span<float> floats);
+void yolo_input(const model::Manifest& manifest, std::span<const std::uint8_t> tensor,
+                std::span<float> floats);
 
 // Refuses a model whose output does not have yolo_shape(), with both shapes in the error.
 Result<void> check_yolo_shape(const model::Manifest& manifest, std::span<const std::int64_t> shape,

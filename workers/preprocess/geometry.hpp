@@ -34,7 +34,7 @@ Affine to_canvas(const schema::StreamInfo& stream, int width, int height);
 struct Placement {
     int src_x = 0, src_y = 0, src_width = 0, src_height = 0;  // of the decoded frame; 0 wide: nothing seen
     int x = 0, y = 0, width = 0, height = 0;                  // of the model's input, upright
-    schema::Mapping mapping;                                  // model input → canvas, exact for these numbers
+    schema::Mapping mapping;  // model input → canvas, exact for these numbers
 };
 
 // `seen` (canvas pixels) is widened to whole source pixels that are multiples of align_x, align_y (chroma).

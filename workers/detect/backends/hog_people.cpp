@@ -1,9 +1,9 @@
-// Histograms of oriented gradients with OpenCV's people detector (Dalal and Triggs, CVPR 2005): upright, whole
-// persons of 96 pixels and more. Needs no weights. The score is margin / (margin + 1): an order, no probability.
+// Histograms of oriented gradients with OpenCV's people detector (Dalal and Triggs, CVPR 2005): upright,
+// whole persons of 96 pixels and more. Needs no weights. The score is margin / (margin + 1): an order, no
+// probability.
+#include <algorithm>
 #include <opencv2/core.hpp>
 #include <opencv2/objdetect.hpp>
-
-#include <algorithm>
 
 #include "workers/detect/backend.hpp"
 #include "workers/detect/nms.hpp"
@@ -27,12 +27,14 @@ public:
             // Gradients are taken from the strongest channel: the order of colours does not matter.
             std::vector<cv::Mat> planes;
             for (std::size_t c = 0; c < 3; ++c)
-                planes.emplace_back(height, width, CV_8U, const_cast<std::uint8_t*>(tensor.data() + c * plane));
+                planes.emplace_back(height, width, CV_8U,
+                                    const_cast<std::uint8_t*>(tensor.data() + c * plane));
             cv::Mat picture;
             cv::merge(planes, picture);  // copies: the tensor is only read
             std::vector<cv::Rect> found;
             std::vector<double> margins;
-            hog_.detectMultiScale(picture, found, margins, 0, {8, 8}, {}, 1.05, 0);  // 0: all windows, ungrouped
+            hog_.detectMultiScale(picture, found, margins, 0, {8, 8}, {}, 1.05,
+                                  0);  // 0: all windows, ungrouped
             std::vector<schema::Box> boxes;
             for (std::size_t i = 0; i < found.size(); ++i) {
                 const double margin = std::max(0.0, margins[i]);
@@ -53,21 +55,27 @@ private:
     cv::HOGDescriptor hog_;
 };
 
-bool usable(std::string&) { return true; }
+bool usable(std::string&) {
+    return true;
+}
 
 Result<std::unique_ptr<Backend>> open(const model::Manifest& manifest, const std::string&) {
     if (manifest.decoding != "none" || manifest.input.classes.size() != 1)
-        return Error{Errc::invalid_argument, "hog_people finds persons only and cannot serve model " + manifest.name,
+        return Error{Errc::invalid_argument,
+                     "hog_people finds persons only and cannot serve model " + manifest.name,
                      "correct `backend:` in its manifest"};
     if (manifest.input.width < 64 || manifest.input.height < 128)
-        return Error{Errc::invalid_argument, "hog_people wants an input of at least 64x128 pixels, model " +
-                                                 manifest.name + " has less",
-                     "enlarge width and height in its manifest"};
+        return Error{
+            Errc::invalid_argument,
+            "hog_people wants an input of at least 64x128 pixels, model " + manifest.name + " has less",
+            "enlarge width and height in its manifest"};
     cv::setNumThreads(1);  // of the whole process: workers are what scales
     return std::unique_ptr<Backend>(std::make_unique<HogPeople>(manifest));
 }
 
-std::string engine() { return "opencv_hog " CV_VERSION; }
+std::string engine() {
+    return "opencv_hog " CV_VERSION;
+}
 
 }  // namespace
 

@@ -11,7 +11,8 @@ namespace sl::detect {
 namespace {
 
 constexpr auto refused = [](const model::Manifest& m, const std::string& file, const std::string& why) {
-    return Error{Errc::invalid_argument, "ONNX Runtime cannot open " + file + " of model " + m.name + ": " + why,
+    return Error{Errc::invalid_argument,
+                 "ONNX Runtime cannot open " + file + " of model " + m.name + ": " + why,
                  "the file is no ONNX model that this version reads; see its manifest"};
 };
 
@@ -23,15 +24,15 @@ public:
         input_ = session_.GetInputNameAllocated(0, allocator).get();
         output_ = session_.GetOutputNameAllocated(0, allocator).get();
         const std::array<std::int64_t, 4> shape = {1, 3, manifest.input.height, manifest.input.width};
-        floats_.resize(std::size_t(3) * std::size_t(manifest.input.height) * std::size_t(manifest.input.width));
+        floats_.resize(std::size_t(3) * std::size_t(manifest.input.height) *
+                       std::size_t(manifest.input.width));
         const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-        tensor_ = Ort::Value::CreateTensor<float>(memory, floats_.data(), floats_.size(), shape.data(), shape.size());
+        tensor_ = Ort::Value::CreateTensor<float>(memory, floats_.data(), floats_.size(), shape.data(),
+                                                  shape.size());
     }
 
     // Runs once on an empty picture: allocates, and shows the output's real shape.
-    std::vector<std::int64_t> warm_up() {
-        return run().GetTensorTypeAndShapeInfo().GetShape();
-    }
+    std::vector<std::int64_t> warm_up() { return run().GetTensorTypeAndShapeInfo().GetShape(); }
 
     Result<std::vector<schema::Box>> detect(std::span<const std::uint8_t> tensor,
                                             const Thresholds& thresholds) override {
@@ -42,7 +43,8 @@ public:
             const auto count = out.GetTensorTypeAndShapeInfo().GetElementCount();
             return yolo_boxes(manifest_, {out.GetTensorData<float>(), count}, thresholds);
         } catch (const Ort::Exception& e) {
-            return Error{Errc::internal, "ONNX Runtime failed on model " + manifest_.name + ": " + e.what(), ""};
+            return Error{Errc::internal, "ONNX Runtime failed on model " + manifest_.name + ": " + e.what(),
+                         ""};
         }
     }
 
@@ -78,21 +80,25 @@ bool usable(std::string& why) {
 }
 
 Result<std::unique_ptr<Backend>> open(const model::Manifest& manifest, const std::string& model_file) {
-    if (std::string why; !usable(why)) return Error{Errc::unavailable, why, "install a newer library, or run scripts/setup"};
+    if (std::string why; !usable(why))
+        return Error{Errc::unavailable, why, "install a newer library, or run scripts/setup"};
     try {
         auto backend = std::make_unique<OnnxRuntime>(manifest, model_file);
-        if (auto fits = check_yolo_shape(manifest, backend->warm_up(), model_file); !fits) return fits.error();
+        if (auto fits = check_yolo_shape(manifest, backend->warm_up(), model_file); !fits)
+            return fits.error();
         return std::unique_ptr<Backend>(std::move(backend));
     } catch (const Ort::Exception& e) {
         return refused(manifest, model_file, e.what());
     }
 }
 
-std::string engine() { return std::string("onnxruntime ") + OrtGetApiBase()->GetVersionString(); }
+std::string engine() {
+    return std::string("onnxruntime ") + OrtGetApiBase()->GetVersionString();
+}
 
 }  // namespace
 
-extern const BackendPlugin backend_onnxruntime{"onnxruntime", "ONNX Runtime on the CPU: the fastest", usable, open,
-                                               engine};
+extern const BackendPlugin backend_onnxruntime{"onnxruntime", "ONNX Runtime on the CPU: the fastest", usable,
+                                               open, engine};
 
 }  // namespace sl::detect

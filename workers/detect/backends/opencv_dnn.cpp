@@ -46,26 +46,32 @@ private:
     cv::Mat blob_;
 };
 
-bool usable(std::string&) { return true; }
+bool usable(std::string&) {
+    return true;
+}
 
 Result<std::unique_ptr<Backend>> open(const model::Manifest& manifest, const std::string& model_file) {
     try {
         cv::setNumThreads(1);  // of the whole process: workers are what scales
         auto backend = std::make_unique<OpenCvDnn>(manifest, model_file);
-        if (auto fits = check_yolo_shape(manifest, backend->warm_up(), model_file); !fits) return fits.error();
+        if (auto fits = check_yolo_shape(manifest, backend->warm_up(), model_file); !fits)
+            return fits.error();
         return std::unique_ptr<Backend>(std::move(backend));
     } catch (const cv::Exception& e) {
-        return Error{Errc::invalid_argument,
-                     "OpenCV " CV_VERSION " cannot open " + model_file + " of model " + manifest.name + ": " + e.err,
-                     "use the backend onnxruntime for this model (scripts/setup fetches it)"};
+        return Error{
+            Errc::invalid_argument,
+            "OpenCV " CV_VERSION " cannot open " + model_file + " of model " + manifest.name + ": " + e.err,
+            "use the backend onnxruntime for this model (scripts/setup fetches it)"};
     }
 }
 
-std::string engine() { return "opencv_dnn " CV_VERSION; }
+std::string engine() {
+    return "opencv_dnn " CV_VERSION;
+}
 
 }  // namespace
 
-extern const BackendPlugin backend_opencv_dnn{"opencv_dnn", "OpenCV's DNN module on the CPU: slow, always there",
-                                              usable, open, engine};
+extern const BackendPlugin backend_opencv_dnn{
+    "opencv_dnn", "OpenCV's DNN module on the CPU: slow, always there", usable, open, engine};
 
 }  // namespace sl::detect

@@ -1,0 +1,206 @@
+#include "workers/preprocess/letterbox.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string>
+
+extern "C" {
+#include <libavutil/frame.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+}
+
+#include "workers/preprocess/geometry.hpp"
+#include "workers/preprocess/operation.hpp"
+
+namespace sl::preprocess {
+namespace {
+
+struct ScalerDeleter {
+    void operator()(SwsContext* context) const { sws_freeContext(context); }
+};
+struct FrameDeleter {
+    void operator()(AVFrame* frame) const { av_frame_free(&frame); }
+};
+
+// What the scaler was made for: another frame of the same kind uses it again.
+struct Kind {
+    int format = -1, range = 0, matrix = 0;
+    int src_width = 0, src_height = 0, dst_width = 0, dst_height = 0;
+    bool operator==(const Kind&) const = default;
+};
+
+// The deprecated "yuvj" formats are the plain ones with full range.
+AVPixelFormat plain(int format, bool& full) {
+    switch (format) {
+        case AV_PIX_FMT_YUVJ420P:
+            full = true;
+            return AV_PIX_FMT_YUV420P;
+        case AV_PIX_FMT_YUVJ422P:
+            full = true;
+            return AV_PIX_FMT_YUV422P;
+        case AV_PIX_FMT_YUVJ444P:
+            full = true;
+            return AV_PIX_FMT_YUV444P;
+        case AV_PIX_FMT_YUVJ440P:
+            full = true;
+            return AV_PIX_FMT_YUV440P;
+        case AV_PIX_FMT_YUVJ411P:
+            full = true;
+            return AV_PIX_FMT_YUV411P;
+        default:
+            return static_cast<AVPixelFormat>(format);
+    }
+}
+
+Error unreadable(const AVFrame& frame, const std::string& why) {
+    const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(frame.format));
+    return {Errc::bad_media,
+            "cannot scale a frame of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) +
+                " " + (name ? name : "unknown pixels") + " for detection: " + why,
+            "convert the video to 8-bit 4:2:0"};
+}
+
+// Copies one plane of w × h decoded pixels upright into `out` (rows of `stride`).
+void turn_plane(const std::uint8_t* in, int in_stride, int w, int h, int rotation, bool flip,
+                std::uint8_t* out, int stride) {
+    const bool sideways = rotation == 90 || rotation == 270;
+    const int up_w = sideways ? h : w, up_h = sideways ? w : h;
+    if (rotation == 0 && !flip) {
+        for (int y = 0; y < h; ++y)
+            std::memcpy(out + std::ptrdiff_t(y) * stride, in + std::ptrdiff_t(y) * in_stride, std::size_t(w));
+        return;
+    }
+    for (int y = 0; y < up_h; ++y) {
+        for (int x = 0; x < up_w; ++x) {
+            const int u = flip ? up_w - 1 - x : x;  // before mirroring
+            const int from_x = rotation == 0     ? u
+                               : rotation == 90  ? y
+                               : rotation == 180 ? w - 1 - u
+                                                 : w - 1 - y;
+            const int from_y = rotation == 0     ? y
+                               : rotation == 90  ? h - 1 - u
+                               : rotation == 180 ? h - 1 - y
+                                                 : u;
+            out[std::ptrdiff_t(y) * stride + x] = in[std::ptrdiff_t(from_y) * in_stride + from_x];
+        }
+    }
+}
+
+}  // namespace
+
+struct Letterbox::State {
+    schema::StreamInfo stream;
+    schema::PoolSpec pool;
+    Rect seen;  // canvas pixels
+    Kind kind;
+    std::unique_ptr<SwsContext, ScalerDeleter> scaler;
+    std::vector<std::uint8_t> planes;  // what the scaler writes: 3 × dst_height rows of `stride`
+    int stride = 0;
+
+    bool sideways() const { return stream.rotation == 90 || stream.rotation == 270; }
+
+    Result<void> prepare(const AVFrame& frame, const Kind& wanted) {
+        if (scaler && kind == wanted) return {};
+        constexpr int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT;
+        scaler.reset(sws_getContext(wanted.src_width, wanted.src_height,
+                                    static_cast<AVPixelFormat>(wanted.format), wanted.dst_width,
+                                    wanted.dst_height, AV_PIX_FMT_GBRP, flags, nullptr, nullptr, nullptr));
+        if (!scaler) return unreadable(frame, "no scaler for it");
+        // For RGB formats the source side has no meaning and swscale says so with -1.
+        sws_setColorspaceDetails(scaler.get(), sws_getCoefficients(wanted.matrix), wanted.range,
+                                 sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+        kind = wanted;
+        // The scaler's vector code writes whole registers past the end of a row.
+        stride = (wanted.dst_width + 63) / 64 * 64 + 64;
+        planes.resize(3 * std::size_t(stride) * std::size_t(wanted.dst_height));
+        return {};
+    }
+};
+
+Letterbox::Letterbox(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Letterbox::~Letterbox() = default;
+Letterbox::Letterbox(Letterbox&&) noexcept = default;
+Letterbox& Letterbox::operator=(Letterbox&&) noexcept = default;
+
+Result<Letterbox> Letterbox::open(const schema::StreamInfo& stream, const schema::PoolSpec& pool,
+                                  std::span<const schema::Operation> operations) {
+    const auto refuse = [&](const std::string& why) {
+        return Error{Errc::invalid_argument, "cannot feed pool " + pool.name + ": " + why, ""};
+    };
+    if (pool.width < 1 || pool.height < 1 || pool.width > 8192 || pool.height > 8192)
+        return refuse("its input is " + std::to_string(pool.width) + "x" + std::to_string(pool.height));
+    if (pool.color != "bgr" && pool.color != "rgb")
+        return refuse("unknown colour order '" + pool.color + "'");
+    if (pool.letterbox != "top_left" && pool.letterbox != "center" && pool.letterbox != "stretch")
+        return refuse("unknown letterbox mode '" + pool.letterbox + "'");
+    if (pool.pad < 0 || pool.pad > 255)
+        return refuse("pad is " + std::to_string(pool.pad) + ", not in 0..255");
+    if (stream.width < 1 || stream.height < 1) return refuse("the stream " + stream.name + " has no size");
+    if (auto fine = check_operations(operations); !fine) return fine.error();
+    auto state = std::make_unique<State>();
+    state->stream = stream;
+    state->pool = pool;
+    state->seen = seen_part(operations, {0, 0, double(stream.width), double(stream.height)});
+    return Letterbox(std::move(state));
+}
+
+std::size_t Letterbox::tensor_bytes() const {
+    return 3 * std::size_t(state_->pool.height) * std::size_t(state_->pool.width);
+}
+
+Result<schema::Mapping> Letterbox::convert(const AVFrame& frame, std::span<std::uint8_t> tensor) {
+    State& s = *state_;
+    if (tensor.size() != tensor_bytes())
+        return Error{Errc::internal, "letterbox got a tensor of " + std::to_string(tensor.size()) + " bytes",
+                     ""};
+    bool full = frame.color_range == AVCOL_RANGE_JPEG;
+    const AVPixelFormat format = plain(frame.format, full);
+    const AVPixFmtDescriptor* layout = av_pix_fmt_desc_get(format);
+    if (!layout || !frame.data[0] || frame.width < 1 || frame.height < 1 || !sws_isSupportedInput(format))
+        return unreadable(frame, "no pixels of a known kind");
+
+    const Placement at = place(s.stream, s.pool, s.seen, frame.width, frame.height,
+                               1 << layout->log2_chroma_w, 1 << layout->log2_chroma_h);
+    if (at.width != s.pool.width || at.height != s.pool.height)
+        std::memset(tensor.data(), s.pool.pad, tensor.size());
+    if (at.src_width == 0) return at.mapping;  // the crop lies outside of this smaller picture
+
+    // A view of the part that is seen; shares the pixels.
+    const std::unique_ptr<AVFrame, FrameDeleter> part(av_frame_clone(&frame));
+    if (!part) return unreadable(frame, "out of memory");
+    part->crop_left = std::size_t(at.src_x);
+    part->crop_top = std::size_t(at.src_y);
+    part->crop_right = std::size_t(frame.width - at.src_x - at.src_width);
+    part->crop_bottom = std::size_t(frame.height - at.src_y - at.src_height);
+    if (av_frame_apply_cropping(part.get(), AV_FRAME_CROP_UNALIGNED) < 0)
+        return unreadable(frame, "it cannot be cropped");
+
+    const int dst_width = s.sideways() ? at.height : at.width,
+              dst_height = s.sideways() ? at.width : at.height;
+    if (auto ready = s.prepare(frame, {format, full ? 1 : 0, frame.colorspace, at.src_width, at.src_height,
+                                       dst_width, dst_height});
+        !ready)
+        return ready.error();
+    const std::size_t plane = std::size_t(s.stride) * std::size_t(dst_height);
+    std::uint8_t* const scaled[4] = {s.planes.data(), s.planes.data() + plane, s.planes.data() + 2 * plane,
+                                     nullptr};
+    const int strides[4] = {s.stride, s.stride, s.stride, 0};
+    if (sws_scale(s.scaler.get(), part->data, part->linesize, 0, at.src_height, scaled, strides) !=
+        dst_height)
+        return unreadable(frame, "swscale failed");
+
+    // GBRP: plane 0 is green, 1 blue, 2 red.
+    const std::array<int, 3> order = s.pool.color == "bgr" ? std::array{1, 0, 2} : std::array{2, 0, 1};
+    const std::size_t model_plane = std::size_t(s.pool.width) * std::size_t(s.pool.height);
+    for (std::size_t c = 0; c < 3; ++c)
+        turn_plane(scaled[order[c]], s.stride, dst_width, dst_height, s.stream.rotation, s.stream.flip,
+                   tensor.data() + c * model_plane + std::size_t(at.y) * std::size_t(s.pool.width) +
+                       std::size_t(at.x),
+                   s.pool.width);
+    return at.mapping;
+}
+
+}  // namespace sl::preprocess
