@@ -1,0 +1,245 @@
+// The audit trail in PostgreSQL: schema/postgres says the tables. Rows by COPY, the position in the same
+// transaction; the position's row is locked, so writers that compete take turns and skip what is there.
+#include <array>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <pqxx/pqxx>
+
+#include "common/log.hpp"
+#include "common/store/audit.hpp"
+#include "common/store/embedded.hpp"
+
+namespace sl::store {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t migration_lock = 0x5349474854;  // "SIGHT": advisory lock of the migrations
+
+// A server that is away must not hold the thread for the operating system's two minutes.
+std::string with_timeouts(const std::string& dsn) {
+    if (dsn.find("connect_timeout") != std::string::npos) return dsn;
+    if (!dsn.starts_with("postgres://") && !dsn.starts_with("postgresql://"))
+        return "connect_timeout=5 tcp_user_timeout=10000 application_name=sightline " + dsn;
+    return dsn + (dsn.find('?') == std::string::npos ? "?" : "&") +
+           "connect_timeout=5&tcp_user_timeout=10000";
+}
+
+// What libpq says why it could not connect: it has text only.
+Error connect_error(std::string why) {
+    while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
+    const auto says = [&](const char* part) { return why.find(part) != std::string::npos; };
+    const auto error = [&](Errc code, const char* hint) {
+        return Error{code, "cannot connect to PostgreSQL: " + why, hint};
+    };
+    if (says("authentication failed") || says("no password supplied"))
+        return error(Errc::invalid_argument, "correct user and password in the audit's dsn");
+    if (says("pg_hba.conf")) return error(Errc::invalid_argument, "let this host in by pg_hba.conf");
+    if (says("database \"") && says("does not exist"))
+        return error(Errc::invalid_argument, "make it (createdb), or correct the audit's dsn");
+    if (says("role \"") && says("does not exist"))
+        return error(Errc::invalid_argument, "make the role (createuser), or correct the audit's dsn");
+    if (says("invalid connection option") || says("missing \"=\"") || says("invalid URI"))
+        return error(Errc::invalid_argument, "write postgresql://user:password@host/database");
+    return error(Errc::unavailable,
+                 "start PostgreSQL, or correct the audit's dsn; the next call connects again");
+}
+
+std::string bigint(std::uint64_t value) {
+    return std::to_string(value);
+}
+
+// ISO 8601, UTC, to the microsecond: what COPY reads.
+std::string timestamp(std::int64_t ns) {
+    ns = std::max<std::int64_t>(ns, 0);
+    const std::time_t seconds = std::time_t(ns / 1'000'000'000);
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900, utc.tm_mon + 1,
+                       utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ns % 1'000'000'000 / 1000);
+}
+
+// Texts that PostgreSQL refuses: broken UTF-8 and NUL become U+FFFD, a body that is no JSON becomes a string.
+std::string clean(const std::string& text) {
+    const std::string json = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::string out = Json::parse(json).get<std::string>();
+    for (auto at = out.find('\0'); at != out.npos; at = out.find('\0', at)) out.replace(at, 1, "\uFFFD");
+    return out;
+}
+Json clean(const Json& value) {
+    if (value.is_string()) return clean(value.get<std::string>());
+    if (!value.is_structured()) return value;
+    Json out = value.is_array() ? Json::array() : Json::object();
+    for (const auto& [key, item] : value.items()) {
+        if (value.is_array())
+            out.push_back(clean(item));
+        else
+            out[clean(key)] = clean(item);
+    }
+    return out;
+}
+LogEntry clean(LogEntry entry) {
+    const Json body = Json::parse(entry.body, nullptr, false);
+    entry.body = (body.is_discarded() ? Json{{"text", clean(entry.body)}} : clean(body)).dump();
+    entry.topic = clean(entry.topic);
+    entry.kind = clean(entry.kind);
+    entry.job = clean(entry.job);
+    return entry;
+}
+
+class PostgresAudit final : public Audit {
+public:
+    explicit PostgresAudit(const PostgresOptions& options)
+        : dsn_(with_timeouts(options.dsn)), fleet_(options.fleet) {}
+
+    Result<LogId> position() override {
+        return guarded<LogId>("cannot read the audit position", [&] {
+            pqxx::work tx(*connection_);
+            return read_position(tx, "").value_or(LogId{});
+        });
+    }
+
+    Result<void> append(std::span<const LogEntry> entries) override {
+        if (entries.empty()) return {};
+        const auto once = [&](bool cleaned) {
+            return guarded<bool>("cannot append " + std::to_string(entries.size()) + " audit rows", [&] {
+                try {
+                    copy(entries, cleaned);
+                    return true;
+                } catch (const pqxx::sql_error& e) {
+                    // A text that PostgreSQL refuses must not stop the trail: once more, cleaned.
+                    if (cleaned || !connection_->is_open()) throw;
+                    log::warn("audit_cleaned", "why='{}'", e.what());
+                    return false;
+                }
+            });
+        };
+        auto done = once(false);
+        if (done && !*done) done = once(true);
+        if (!done) return done.error();
+        return {};
+    }
+
+private:
+    // Connects when needed, runs `body`, and turns what pqxx throws into an Error.
+    template <typename T, typename Body>
+    Result<T> guarded(const std::string& what, Body body) {
+        try {
+            if (auto ok = connect(); !ok) return ok.error();
+            return body();
+        } catch (const pqxx::broken_connection& e) {
+            return lost(what, e.what());
+        } catch (const pqxx::in_doubt_error& e) {
+            return lost(what, e.what());
+        } catch (const pqxx::sql_error& e) {
+            // Class 57: shut down or cancelled by a timeout; 53: out of disk, memory or connections; 40:
+            // rolled back.
+            const std::string state = e.sqlstate().substr(0, 2);
+            if (!connection_ || !connection_->is_open() || state == "57" || state == "53" || state == "40")
+                return lost(what, e.what());
+            connection_.reset();
+            return Error{Errc::internal, what + ": " + e.what(), "the statement was: " + e.query()};
+        } catch (const pqxx::failure& e) {
+            return lost(what, e.what());
+        } catch (const std::exception& e) {
+            connection_.reset();
+            return Error{Errc::internal, what + ": " + e.what(), ""};
+        }
+    }
+
+    Error lost(const std::string& what, const std::string& why) {
+        connection_.reset();
+        return {Errc::unavailable, what + ": " + why, "PostgreSQL is away; the next call connects again"};
+    }
+
+    Result<void> connect() {
+        if (connection_) return {};
+        std::unique_ptr<pqxx::connection> made;
+        try {
+            made = std::make_unique<pqxx::connection>(dsn_);
+        } catch (const std::exception& e) {
+            return connect_error(e.what());
+        }
+        auto ok = migrate(*made);
+        if (ok) connection_ = std::move(made);
+        return ok;
+    }
+
+    Result<void> migrate(pqxx::connection& connection) {
+        pqxx::work tx(connection);
+        tx.exec("SET statement_timeout = '30s'; SET client_encoding = 'UTF8'");
+        tx.exec("SELECT pg_advisory_xact_lock(" + std::to_string(migration_lock) + ")");
+        tx.exec("CREATE SCHEMA IF NOT EXISTS sightline");
+        tx.exec(
+            "CREATE TABLE IF NOT EXISTS sightline.migration "
+            "(number int PRIMARY KEY, name text NOT NULL, applied timestamptz NOT NULL DEFAULT now())");
+        const auto row = tx.exec1("SELECT coalesce(max(number), 0) FROM sightline.migration");
+        const int applied = row[0].as<int>();
+        const auto files = postgres_migrations();
+        if (applied > int(files.size()))
+            return Error{Errc::unsupported_version,
+                         "cannot use the audit tables: they are of version " + std::to_string(applied) +
+                             ", this program knows " + std::to_string(files.size()),
+                         "upgrade this program"};
+        for (int number = applied + 1; number <= int(files.size()); ++number) {
+            const Embedded& file = files[std::size_t(number - 1)];
+            tx.exec(std::string(file.text));
+            tx.exec_params("INSERT INTO sightline.migration (number, name) VALUES ($1, $2)", number,
+                           std::string(file.name));
+            log::info("audit_migrated", "migration={}", file.name);
+        }
+        tx.commit();
+        return {};
+    }
+
+    std::optional<LogId> read_position(pqxx::work& tx, const std::string& lock) {
+        const auto rows =
+            tx.exec_params("SELECT epoch, n FROM sightline.position WHERE fleet = $1 " + lock, fleet_);
+        if (rows.empty()) return {};
+        return LogId{rows[0][0].as<std::uint64_t>(), rows[0][1].as<std::uint64_t>()};
+    }
+    LogId lock_position(pqxx::work& tx) {
+        if (const auto position = read_position(tx, "FOR UPDATE")) return *position;
+        tx.exec_params("INSERT INTO sightline.position VALUES ($1, 0, 0) ON CONFLICT DO NOTHING", fleet_);
+        return read_position(tx, "FOR UPDATE").value();  // a competing writer may have moved it meanwhile
+    }
+
+    void copy(std::span<const LogEntry> entries, bool cleaned) {
+        pqxx::work tx(*connection_);
+        const LogId position = lock_position(tx);
+        if (entries.back().id <= position) return;
+        {
+            static const std::vector<std::string> columns{"fleet", "epoch", "n",   "time",
+                                                          "topic", "kind",  "job", "body"};
+            pqxx::stream_to stream(tx, "sightline.audit", columns);
+            for (const LogEntry& entry : entries) {
+                if (!entry.audit || entry.id <= position) continue;
+                const LogEntry row = cleaned ? clean(entry) : entry;
+                stream << std::array<std::string, 8>{fleet_,           bigint(row.id.epoch),
+                                                     bigint(row.id.n), timestamp(row.time_ns),
+                                                     row.topic,        row.kind,
+                                                     row.job,          row.body};
+            }
+            stream.complete();
+        }
+        tx.exec_params("UPDATE sightline.position SET epoch = $2, n = $3 WHERE fleet = $1", fleet_,
+                       bigint(entries.back().id.epoch), bigint(entries.back().id.n));
+        tx.commit();
+    }
+
+    std::string dsn_;
+    std::string fleet_;
+    std::unique_ptr<pqxx::connection> connection_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Audit>> postgres_audit(const PostgresOptions& options) {
+    if (options.dsn.empty() || options.fleet.empty())
+        return Error{Errc::invalid_argument, "cannot open the audit trail: it has no dsn or no fleet name",
+                     "write postgresql://user:password@host/database"};
+    return std::unique_ptr<Audit>(std::make_unique<PostgresAudit>(options));
+}
+
+}  // namespace sl::store
