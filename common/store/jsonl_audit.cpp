@@ -5,8 +5,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "common/files.hpp"
 #include "common/store/audit.hpp"
 
 namespace sl::store {
@@ -58,8 +60,9 @@ public:
         size_ = whole;
         if (end == std::string::npos) return {};
         const std::size_t first = line == std::string::npos ? 0 : line + 1;
-        const auto json = Json::parse(tail.substr(first, end - first), nullptr, false);
-        const auto id = parse_log_id(json.is_object() ? json.value("id", "") : "");
+        auto json = Json::parse(tail.substr(first, end - first), nullptr, false);
+        const auto id =
+            parse_log_id(json.is_object() && json["id"].is_string() ? json["id"].get<std::string>() : "");
         if (!id)
             return Error{Errc::conflict,
                          "cannot continue audit file " + path_ + ": its last line is not ours",
@@ -111,6 +114,8 @@ Result<std::unique_ptr<Audit>> jsonl_audit(const std::string& path) {
     if (fd < 0) return io_error("open", path);
     auto audit = std::make_unique<JsonlAudit>(fd, path);
     if (auto ok = audit->recover(); !ok) return ok.error();
+    const auto folder = std::filesystem::absolute(path).parent_path().string();
+    if (auto ok = files::sync(folder); !ok) return ok.error();  // the file's name, should it be new
     return std::unique_ptr<Audit>(std::move(audit));
 }
 
