@@ -18,14 +18,18 @@ constexpr Color from_rgb(int r, int g, int b) {
             std::uint8_t(((112 * r - 94 * g - 18 * b + 128) >> 8) + 128)};
 }
 
-// Twenty hues of alternating brightness, ordered so that the first few differ most.
+// Twenty hues, ordered so that the first few differ most. Each is clearly dark or clearly bright, so that
+// text on it, white or black, reads.
 constexpr std::array palette{
-    from_rgb(60, 220, 90),   from_rgb(255, 140, 0),   from_rgb(40, 130, 255),  from_rgb(240, 50, 130),
-    from_rgb(255, 230, 40),  from_rgb(0, 215, 230),   from_rgb(150, 60, 220),  from_rgb(230, 40, 40),
-    from_rgb(180, 255, 60),  from_rgb(255, 150, 200), from_rgb(0, 130, 120),   from_rgb(150, 85, 30),
-    from_rgb(170, 200, 255), from_rgb(130, 130, 0),   from_rgb(255, 110, 90),  from_rgb(0, 70, 190),
-    from_rgb(140, 255, 200), from_rgb(130, 0, 70),    from_rgb(200, 150, 255), from_rgb(30, 120, 30),
+    from_rgb(60, 220, 90),   from_rgb(255, 140, 0),   from_rgb(20, 95, 235),   from_rgb(215, 20, 120),
+    from_rgb(255, 230, 40),  from_rgb(0, 215, 230),   from_rgb(135, 45, 210),  from_rgb(205, 25, 25),
+    from_rgb(180, 255, 60),  from_rgb(255, 165, 205), from_rgb(0, 110, 100),   from_rgb(130, 70, 20),
+    from_rgb(170, 200, 255), from_rgb(100, 100, 0),   from_rgb(255, 145, 125), from_rgb(0, 60, 170),
+    from_rgb(140, 255, 200), from_rgb(120, 0, 65),    from_rgb(205, 165, 255), from_rgb(25, 100, 25),
 };
+constexpr bool bright(Color color) {
+    return color.y > 120;
+}
 
 // A rectangle of whole pixels: [x0, x1) × [y0, y1).
 struct Rect {
@@ -70,7 +74,7 @@ void draw_label(AVFrame& picture, Rect box, const Font& font, std::string_view t
     if (y < 0) y = box.y1 - box.y0 >= 2 * height ? box.y0 : box.y1;
     if (y + height > picture.height) y = std::max(0, (picture.height - height) & ~1);
     fill(picture, x, y, x + width, y + height, color);
-    draw_text(picture, x + pad, y + (height - font.height()) / 2, font, text, color.y > 115 ? 16 : 235);
+    draw_text(picture, x + pad, y + (height - font.height()) / 2, font, text, bright(color) ? 16 : 235);
 }
 
 }  // namespace

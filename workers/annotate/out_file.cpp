@@ -21,6 +21,17 @@ Error file_error(const char* what, const std::string& path, int code) {
             : code == EACCES ? "let this user write there"
                              : ""};
 }
+
+// path.tmp, complete and on the disk, becomes path.
+Result<void> take_name(const std::string& path) {
+    const std::string tmp = path + ".tmp";
+    if (::rename(tmp.c_str(), path.c_str()) != 0) {
+        const Error error = file_error("rename into place", tmp, errno);
+        ::unlink(tmp.c_str());
+        return error;
+    }
+    return files::sync(std::filesystem::path(path).parent_path().string());
+}
 }  // namespace
 
 Result<OutFile> OutFile::create(const std::string& path) {
@@ -68,9 +79,16 @@ Result<void> OutFile::finish() {
     flush();
     if (error_ != 0) return file_error("write", tmp, error_);
     if (::fsync(fd_) != 0) return file_error("flush to disk", tmp, errno);
-    if (::rename(tmp.c_str(), path_.c_str()) != 0) return file_error("rename into place", tmp, errno);
     ::close(std::exchange(fd_, -1));
-    return files::sync(std::filesystem::path(path_).parent_path().string());
+    return take_name(path_);
+}
+
+Result<void> settle(const std::string& path, const Result<void>& written) {
+    const std::string tmp = path + ".tmp";
+    Result<void> done = written ? files::sync(tmp) : written;
+    if (done) return take_name(path);
+    ::unlink(tmp.c_str());
+    return done;
 }
 
 }  // namespace sl::annotate

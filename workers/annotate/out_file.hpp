@@ -27,4 +27,8 @@ private:
     std::string buffer_;
 };
 
+// The same end for a file that something else wrote to `path`.tmp: fsync and rename; remove it when
+// `written` is an error, which is then returned.
+Result<void> settle(const std::string& path, const Result<void>& written);
+
 }  // namespace sl::annotate

@@ -2,13 +2,13 @@
 // images stream, its file name). Which frames is known from the scan, so a chunk keeps only those.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "common/files.hpp"
 #include "common/image/picture.hpp"
 #include "schema/codec.hpp"
 #include "workers/annotate/exporter.hpp"
+#include "workers/annotate/out_file.hpp"
 #include "workers/annotate/result.hpp"
 #include "workers/annotate/timeline.hpp"
 
@@ -31,7 +31,6 @@ struct Thumbs {
 };
 
 namespace {
-namespace fs = std::filesystem;
 constexpr int max_thumbs = 12, columns = 4, max_side = 320, gap = 8;
 constexpr image::Color paper{24, 128, 128};
 
@@ -185,14 +184,8 @@ Result<Output> join(const JoinContext& context, const std::string& out_dir) {
         return Output{"png", "contact_sheet", "", R"({"reason":"no frame could be decoded"})"};
     const auto sheet = lay_out(context, *thumbs);
     if (!sheet) return sheet.error();
-    const std::string path = out_dir + "/sheet.png", tmp = path + ".tmp";
-    auto done = media::write_png(**sheet, tmp);
-    if (done) done = files::sync(tmp);
-    if (!done) return done.error();
-    std::error_code ec;
-    fs::rename(tmp, path, ec);
-    if (ec) return Error{Errc::io, "cannot rename " + tmp + " to " + path + ": " + ec.message(), ""};
-    done = files::sync(out_dir);
+    const std::string path = out_dir + "/sheet.png";
+    const auto done = settle(path, media::write_png(**sheet, path + ".tmp"));
     if (!done) return done.error();
     nlohmann::ordered_json frames = nlohmann::ordered_json::array();
     for (const Thumb& t : *thumbs) frames.push_back(t.frame);

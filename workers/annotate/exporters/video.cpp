@@ -4,6 +4,7 @@
 
 #include "common/files.hpp"
 #include "workers/annotate/exporter.hpp"
+#include "workers/annotate/out_file.hpp"
 
 namespace sl::annotate {
 namespace {
@@ -65,15 +66,9 @@ Result<Output> join(const JoinContext& context, const std::string& out_dir) {
     }
     if (segments.empty())
         return Output{"video", "annotated_video", "", R"({"reason":"no frame could be decoded"})"};
-    const std::string path = out_dir + "/annotated.mp4", tmp = path + ".tmp";
-    const auto report = media::join_segments(context.stream, segments, context.source_path, tmp);
-    if (!report) return report.error();
-    auto done = files::sync(tmp);
-    if (!done) return done.error();
-    std::error_code ec;
-    fs::rename(tmp, path, ec);
-    if (ec) return Error{Errc::io, "cannot rename " + tmp + " to " + path + ": " + ec.message(), ""};
-    done = files::sync(out_dir);
+    const std::string path = out_dir + "/annotated.mp4";
+    const auto report = media::join_segments(context.stream, segments, context.source_path, path + ".tmp");
+    const auto done = settle(path, report ? Result<void>() : report.error());
     if (!done) return done.error();
     return Output{"video", "annotated_video", "annotated.mp4",
                   meta(context.stream, *report, context.complete)};
