@@ -25,17 +25,18 @@ using FramePtr = std::unique_ptr<AVFrame, FrameDeleter>;
 // --- scan and cut ------------------------------------------------------------------------------------
 
 struct ScanOptions {
-    double sample_fps = 0;        // grid for Row.sampled / Row.batches; 0: every frame
-    double min_chunk_s = 2;       // a chunk ends at the first key at or after this
-    double max_chunk_s = 30;      // keyframes rarer than this: recut
+    double sample_fps = 0;    // grid for Row.sampled / Row.batches; 0: every frame
+    double min_chunk_s = 2;   // a chunk ends at the first key at or after this
+    double max_chunk_s = 30;  // keyframes rarer than this: recut
     std::int64_t max_chunk_bytes = 256ll << 20;
-    std::string recut_path;       // absolute; where the lossless intermediate goes if one is needed
-    std::function<bool()> stop;   // polled; true: give up with Errc::canceled
+    std::string recut_path;      // absolute; where the lossless intermediate goes if one is needed
+    std::function<bool()> stop;  // polled; true: give up with Errc::canceled
     std::function<void(std::int64_t frames)> progress;  // recut only: frames done
 };
 
 struct Scan {
-    schema::StreamInfo stream;  // name, input left empty: the caller knows them; recut.path set non-empty iff recut
+    schema::StreamInfo
+        stream;  // name, input left empty: the caller knows them; recut.path set non-empty iff recut
     std::vector<schema::Row> rows;
 };
 
@@ -110,7 +111,8 @@ struct EncodeOptions {
 class SegmentEncoder {
 public:
     static Result<std::unique_ptr<SegmentEncoder>> open(const schema::StreamInfo& stream, std::int64_t seq,
-                                                        const EncodeOptions& options, const std::string& path);
+                                                        const EncodeOptions& options,
+                                                        const std::string& path);
     virtual ~SegmentEncoder() = default;
     virtual Result<void> add(const AVFrame& upright, std::int64_t pts, std::int64_t duration) = 0;
     virtual Result<void> finish() = 0;  // flushes; the file is complete and fsynced
