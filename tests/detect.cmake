@@ -3,5 +3,8 @@ add_library(sl_test_models STATIC ${CMAKE_SOURCE_DIR}/tests/support/models.cpp
 target_link_libraries(sl_test_models PUBLIC sl_flags sl_model PkgConfig::libav)
 sl_test(unit/fetch_test DEPS sl_model)
 sl_test(unit/manifest_model_test DEPS sl_test_models)
+sl_test(unit/coco_eval_test DEPS sl_test_models)
+sl_test(unit/nms_test DEPS sl_detect)
+sl_test(unit/yolo_test DEPS sl_detect)
 sl_test(contract/backend_test DEPS sl_detect sl_preprocess sl_test_models)
 sl_test(contract/backend_accuracy_test DEPS sl_detect sl_preprocess sl_test_models)
