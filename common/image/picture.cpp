@@ -1,22 +1,11 @@
 #include "common/image/picture.hpp"
 
 #include <cstring>
-#include <memory>
 
-extern "C" {
-#include <libavutil/frame.h>
-#include <libswscale/swscale.h>
-}
+#include "common/media/colour.hpp"
 
 namespace sl::image {
 namespace {
-
-struct ScalerDeleter {
-    void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
-};
-
-// FAST_BILINEAR and, on AVX-512, anything without ACCURATE_RND or BITEXACT differ between CPU classes.
-constexpr int exact = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT;
 
 std::string size_text(int width, int height) {
     return std::to_string(width) + "x" + std::to_string(height);
@@ -40,18 +29,11 @@ Result<media::FramePtr> blank(int width, int height, Color color) {
 Result<media::FramePtr> scaled(const AVFrame& from, int width, int height) {
     auto to = blank(width, height, Color{});
     if (!to) return to.error();
-    const std::unique_ptr<SwsContext, ScalerDeleter> scaler(
-        sws_getContext(from.width, from.height, AV_PIX_FMT_YUV420P, width, height, AV_PIX_FMT_YUV420P, exact,
-                       nullptr, nullptr, nullptr));
-    const bool full = from.color_range == AVCOL_RANGE_JPEG || from.format == AV_PIX_FMT_YUVJ420P;
-    const int* matrix = sws_getCoefficients(SWS_CS_DEFAULT);
-    if (!scaler || sws_setColorspaceDetails(scaler.get(), matrix, full, matrix, 0, 0, 1 << 16, 1 << 16) < 0 ||
-        sws_scale(scaler.get(), from.data, from.linesize, 0, from.height, (*to)->data, (*to)->linesize) !=
-            height)
-        return Error{Errc::internal,
-                     "cannot scale a picture of " + size_text(from.width, from.height) + " to " +
-                         size_text(width, height),
-                     ""};
+    const bool full = media::full_range(AVPixelFormat(from.format), from.color_range);
+    const auto scaler = media::open_scaler(from.width, from.height, AVPixelFormat(from.format), full, width,
+                                           height, AV_PIX_FMT_YUV420P, false, from.colorspace);
+    if (!scaler) return scaler.error();
+    sws_scale(scaler->get(), from.data, from.linesize, 0, from.height, (*to)->data, (*to)->linesize);
     return to;
 }
 

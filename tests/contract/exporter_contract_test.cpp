@@ -45,14 +45,19 @@ TEST_P(Exporter, JobIdDoesNotShow) {
     EXPECT_EQ(kit::files_in(folder / "a"), kit::files_in(folder / "b"));
 }
 
-TEST_P(Exporter, AnySplitIntoChunksGivesTheSameText) {
-    if (!is_text()) GTEST_SKIP() << "pictures may depend on the chunks: keyframes lie at their borders";
+// Pictures may differ (keyframes lie where chunks begin), text may not.
+TEST_P(Exporter, AnySplitIntoChunksJoinsToTheSameText) {
     ASSERT_TRUE(kit::run(exporter(), make_stream(64, 48, {24}), folder / "whole"));
     const auto whole = kit::files_in(folder / "whole/out");
     for (const auto& split : {std::vector{1, 23}, {2, 2, 20}, {7, 7, 10}, {23, 1}, std::vector<int>(24, 1)}) {
         const std::string dir = "split" + std::to_string(split.size()) + "-" + std::to_string(split[0]);
-        ASSERT_TRUE(kit::run(exporter(), make_stream(64, 48, split), folder / dir));
-        EXPECT_EQ(kit::files_in(folder / (dir + "/out")), whole) << dir;
+        const auto joined = kit::run(exporter(), make_stream(64, 48, split), folder / dir);
+        ASSERT_TRUE(joined) << dir << ": " << joined.error().text();
+        const auto files = kit::files_in(folder / (dir + "/out"));
+        if (is_text())
+            EXPECT_EQ(files, whole) << dir;
+        else
+            EXPECT_EQ(files.size(), 1u) << dir;
     }
 }
 

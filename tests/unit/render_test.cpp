@@ -47,7 +47,9 @@ protected:
         spec.pools.emplace_back();
         spec.pools[0].name = "detect/test@1";
         spec.pools[0].classes = {"person", "bicycle", "car"};
-        auto scanned = media::scan_file(path, {.sample_fps = 2});
+        media::ScanOptions options;
+        options.sample_fps = 2;
+        auto scanned = media::scan_file(path, options);
         ASSERT_TRUE(scanned) << scanned.error().text();
         clip->scan = std::move(*scanned);
         clip->scan.stream.name = "clip.mp4";
@@ -135,7 +137,7 @@ TEST_F(Render, EveryFrameIsCounted) {
 }
 
 TEST_F(Render, DamagedPacketsAreDroppedAndCounted) {
-    // The chunk's last third is overwritten, headers of packets and all but what pack_chunk checks included.
+    // Every fifth packet becomes zeros.
     const ChunkContext context{clip->spec, clip->scan.stream, clip->scan.rows[0]};
     const auto view = media::unpack_chunk(clip->packed[0]);
     ASSERT_TRUE(view);
