@@ -44,9 +44,14 @@ Affine Affine::inverse() const {
 }
 
 Affine to_canvas(const schema::StreamInfo& stream, int width, int height) {
-    const double w = width, h = height;
+    const bool sideways = stream.rotation == 90 || stream.rotation == 270;
+    const int coded_width = sideways ? stream.height : stream.width;
+    const int coded_height = sideways ? stream.width : stream.height;
+    const bool pads = stream.fit == "pad";
+    const double w = coded_width, h = coded_height;
+    const Affine fit{(pads ? std::min(width, coded_width) : w) / width,    0, 0, 0,
+                     (pads ? std::min(height, coded_height) : h) / height, 0};
     Affine turn;
-    double up_w = w, up_h = h;
     switch (stream.rotation) {
         case 90:
             turn = {0, -1, h, 1, 0, 0};
@@ -60,12 +65,8 @@ Affine to_canvas(const schema::StreamInfo& stream, int width, int height) {
         default:
             break;
     }
-    if (stream.rotation == 90 || stream.rotation == 270) std::swap(up_w, up_h);
-    if (stream.flip) turn = turn.then({-1, 0, up_w, 0, 1, 0});
-
-    double sx = stream.width / up_w, sy = stream.height / up_h;
-    if (stream.fit == "pad") sx = sy = std::min(sx, sy);
-    return turn.then({sx, 0, (stream.width - sx * up_w) / 2, 0, sy, (stream.height - sy * up_h) / 2});
+    const Affine upright = fit.then(turn);
+    return stream.flip ? upright.then({-1, 0, double(stream.width), 0, 1, 0}) : upright;
 }
 
 Placement place(const schema::StreamInfo& stream, const schema::PoolSpec& pool, const Rect& seen, int width,
@@ -94,8 +95,9 @@ Placement place(const schema::StreamInfo& stream, const schema::PoolSpec& pool, 
         out.y = (pool.height - out.height) / 2;
     }
     const double sx = part.width / out.width, sy = part.height / out.height;
+    const Rect clip = intersect(part, seen);
     out.mapping = {
-        sx, 0, part.x - out.x * sx, 0, sy, part.y - out.y * sy, part.x, part.y, part.right(), part.bottom()};
+        sx, 0, part.x - out.x * sx, 0, sy, part.y - out.y * sy, clip.x, clip.y, clip.right(), clip.bottom()};
     return out;
 }
 

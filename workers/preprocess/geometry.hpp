@@ -26,8 +26,9 @@ struct Affine {
     Affine inverse() const;
 };
 
-// A decoded frame of width × height → canvas pixels: turned, mirrored and, when its size is not the
-// canvas's, scaled to it ("scale") or fitted into it, centred, with its aspect kept ("pad").
+// A decoded frame of width × height → canvas pixels, as media::Upright draws it: a frame of another size is
+// scaled to the canvas ("scale"), or lies in its (decoded) top left corner, made smaller only if it is larger
+// ("pad"); then it is turned and mirrored.
 Affine to_canvas(const schema::StreamInfo& stream, int width, int height);
 
 // Where a part of a decoded frame goes in a model's input: all whole pixels.

@@ -3,57 +3,23 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <optional>
 #include <string>
 
-extern "C" {
-#include <libavutil/frame.h>
-#include <libavutil/pixdesc.h>
-#include <libswscale/swscale.h>
-}
-
+#include "common/media/colour.hpp"
 #include "workers/preprocess/geometry.hpp"
 #include "workers/preprocess/operation.hpp"
 
 namespace sl::preprocess {
 namespace {
 
-struct ScalerDeleter {
-    void operator()(SwsContext* context) const { sws_freeContext(context); }
-};
-struct FrameDeleter {
-    void operator()(AVFrame* frame) const { av_frame_free(&frame); }
-};
-
 // What the scaler was made for: another frame of the same kind uses it again.
 struct Kind {
-    int format = -1, range = 0, matrix = 0;
+    AVPixelFormat format = AV_PIX_FMT_NONE;
+    bool full = false;
+    AVColorSpace matrix = AVCOL_SPC_UNSPECIFIED;
     int src_width = 0, src_height = 0, dst_width = 0, dst_height = 0;
     bool operator==(const Kind&) const = default;
 };
-
-// The deprecated "yuvj" formats are the plain ones with full range.
-AVPixelFormat plain(int format, bool& full) {
-    switch (format) {
-        case AV_PIX_FMT_YUVJ420P:
-            full = true;
-            return AV_PIX_FMT_YUV420P;
-        case AV_PIX_FMT_YUVJ422P:
-            full = true;
-            return AV_PIX_FMT_YUV422P;
-        case AV_PIX_FMT_YUVJ444P:
-            full = true;
-            return AV_PIX_FMT_YUV444P;
-        case AV_PIX_FMT_YUVJ440P:
-            full = true;
-            return AV_PIX_FMT_YUV440P;
-        case AV_PIX_FMT_YUVJ411P:
-            full = true;
-            return AV_PIX_FMT_YUV411P;
-        default:
-            return static_cast<AVPixelFormat>(format);
-    }
-}
 
 Error unreadable(const AVFrame& frame, const std::string& why) {
     const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(frame.format));
@@ -96,22 +62,19 @@ struct Letterbox::State {
     schema::PoolSpec pool;
     Rect seen;  // canvas pixels
     Kind kind;
-    std::unique_ptr<SwsContext, ScalerDeleter> scaler;
+    media::ScalerPtr scaler;
     std::vector<std::uint8_t> planes;  // what the scaler writes: 3 × dst_height rows of `stride`
     int stride = 0;
 
     bool sideways() const { return stream.rotation == 90 || stream.rotation == 270; }
 
-    Result<void> prepare(const AVFrame& frame, const Kind& wanted) {
+    Result<void> prepare(const Kind& wanted) {
         if (scaler && kind == wanted) return {};
-        constexpr int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT;
-        scaler.reset(sws_getContext(wanted.src_width, wanted.src_height,
-                                    static_cast<AVPixelFormat>(wanted.format), wanted.dst_width,
-                                    wanted.dst_height, AV_PIX_FMT_GBRP, flags, nullptr, nullptr, nullptr));
-        if (!scaler) return unreadable(frame, "no scaler for it");
-        // For RGB formats the source side has no meaning and swscale says so with -1.
-        sws_setColorspaceDetails(scaler.get(), sws_getCoefficients(wanted.matrix), wanted.range,
-                                 sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+        auto opened =
+            media::open_scaler(wanted.src_width, wanted.src_height, wanted.format, wanted.full,
+                               wanted.dst_width, wanted.dst_height, AV_PIX_FMT_GBRP, true, wanted.matrix);
+        if (!opened) return opened.error();
+        scaler = std::move(*opened);
         kind = wanted;
         // The scaler's vector code writes whole registers past the end of a row.
         stride = (wanted.dst_width + 63) / 64 * 64 + 64;
@@ -156,8 +119,7 @@ Result<schema::Mapping> Letterbox::convert(const AVFrame& frame, std::span<std::
     if (tensor.size() != tensor_bytes())
         return Error{Errc::internal, "letterbox got a tensor of " + std::to_string(tensor.size()) + " bytes",
                      ""};
-    bool full = frame.color_range == AVCOL_RANGE_JPEG;
-    const AVPixelFormat format = plain(frame.format, full);
+    const auto format = static_cast<AVPixelFormat>(frame.format);
     const AVPixFmtDescriptor* layout = av_pix_fmt_desc_get(format);
     if (!layout || !frame.data[0] || frame.width < 1 || frame.height < 1 || !sws_isSupportedInput(format))
         return unreadable(frame, "no pixels of a known kind");
@@ -169,8 +131,7 @@ Result<schema::Mapping> Letterbox::convert(const AVFrame& frame, std::span<std::
     if (at.src_width == 0) return at.mapping;  // the crop lies outside of this smaller picture
 
     // A view of the part that is seen; shares the pixels.
-    const std::unique_ptr<AVFrame, FrameDeleter> part(av_frame_clone(&frame));
-    if (!part) return unreadable(frame, "out of memory");
+    const media::FramePtr part = media::share(frame);
     part->crop_left = std::size_t(at.src_x);
     part->crop_top = std::size_t(at.src_y);
     part->crop_right = std::size_t(frame.width - at.src_x - at.src_width);
@@ -180,10 +141,9 @@ Result<schema::Mapping> Letterbox::convert(const AVFrame& frame, std::span<std::
 
     const int dst_width = s.sideways() ? at.height : at.width,
               dst_height = s.sideways() ? at.width : at.height;
-    if (auto ready = s.prepare(frame, {format, full ? 1 : 0, frame.colorspace, at.src_width, at.src_height,
-                                       dst_width, dst_height});
-        !ready)
-        return ready.error();
+    auto ready = s.prepare({format, media::full_range(format, frame.color_range), frame.colorspace,
+                            at.src_width, at.src_height, dst_width, dst_height});
+    if (!ready) return ready.error();
     const std::size_t plane = std::size_t(s.stride) * std::size_t(dst_height);
     std::uint8_t* const scaled[4] = {s.planes.data(), s.planes.data() + plane, s.planes.data() + 2 * plane,
                                      nullptr};
