@@ -1,0 +1,108 @@
+#include "broker/cli/events.hpp"
+
+#include <charconv>
+
+#include "broker/cli/interrupt.hpp"
+#include "common/bus/endpoint.hpp"
+#include "common/bus/socket.hpp"
+#include "common/ids.hpp"
+#include "common/spelling.hpp"
+
+namespace sl::cli {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+Events::Events(Client& client, std::vector<std::string> prefixes)
+    : client_(client),
+      prefixes_(std::move(prefixes)),
+      socket_(bus::make_socket(client.context(), bus::Kind::events_sub)),
+      awaited_(prefixes_.begin(), prefixes_.end()) {}
+
+Result<void> Events::start(milliseconds timeout) {
+    // All brokers: only the one that leads publishes.
+    for (const std::string& endpoint : client_.endpoints()) {
+        const auto sockets = bus::broker_endpoints(endpoint);
+        if (!sockets) return sockets.error();
+        if (auto ok = bus::connect(socket_, sockets->events); !ok) return ok.error();
+    }
+    for (const std::string& prefix : prefixes_) socket_.set(zmq::sockopt::subscribe, prefix);
+    const auto deadline = Clock::now() + timeout;
+    while (!awaited_.empty()) {
+        if (!wait_for(socket_, ZMQ_POLLIN, std::chrono::ceil<milliseconds>(deadline - Clock::now()))) {
+            if (interrupted()) return interrupted_error();
+            return Error{Errc::unavailable,
+                         "cannot subscribe to events of " + join(client_.endpoints(), " or ") +
+                             ": no welcome within " + std::to_string(timeout.count() / 1000) + " s",
+                         "is the broker running, and its events socket reachable from this host?"};
+        }
+        while (auto frames = bus::receive(socket_))
+            if (auto ok = take(std::move(*frames)); !ok) return ok.error();
+    }
+    return {};
+}
+
+Result<void> Events::replay(const std::string& since) {
+    constexpr int page = 1000;
+    json ask{{"type", "log"}, {"topics", prefixes_}, {"limit", page}};
+    if (!since.empty()) ask["since"] = since;
+    for (;;) {
+        auto reply = client_.request(ask);
+        if (!reply) return reply.error();
+        const json entries = reply->value("entries", json::array());
+        for (const json& entry : entries) pending_.push_back(entry);
+        if (entries.size() < page) return {};
+        ask["since"] = entries.back().value("id", "");
+    }
+}
+
+Events::Id Events::parse(const std::string& id) {
+    Id out{0, 0};
+    const char* end = id.data() + id.size();
+    const auto [dash, ec] = std::from_chars(id.data(), end, out.first);
+    if (ec == std::errc{} && dash != end) std::from_chars(dash + 1, end, out.second);
+    return out;
+}
+
+Result<void> Events::take(std::vector<zmq::message_t> frames) {
+    if (frames.size() < 3 || frames[1].to_string_view() != schema::protocol_id)
+        return Error{Errc::unsupported_version,
+                     "events come in another protocol than " + std::string(schema::protocol_id),
+                     "use the client of the broker's release"};
+    const auto* begin = frames[2].data<std::uint8_t>();
+    json event = json::from_msgpack(begin, begin + frames[2].size(), true, false);
+    if (!event.is_object()) return Error{Errc::bad_message, "an event is no map", ""};
+    if (event.value("kind", "") != "welcome") {
+        pending_.push_back(std::move(event));
+        return {};
+    }
+    const std::string topic = event.value("topic", "");
+    if (std::find(prefixes_.begin(), prefixes_.end(), topic) == prefixes_.end()) return {};
+    const std::string id = event.value("id", "");
+    // A welcome after ours: of another subscriber to the same prefix, or of our own new connection.
+    if (awaited_.erase(topic) == 0)
+        if (auto ok = replay(base_); !ok) return ok.error();
+    if (base_.empty() || awaited_.empty()) base_ = id;
+    return {};
+}
+
+Result<std::optional<json>> Events::next(milliseconds timeout) {
+    const auto deadline = Clock::now() + timeout;
+    for (;;) {
+        while (!pending_.empty()) {
+            json event = std::move(pending_.front());
+            pending_.pop_front();
+            Id& last = last_[event.value("topic", "")];
+            const Id id = parse(event.value("id", ""));
+            if (id <= last) continue;  // came twice
+            last = id;
+            return std::optional(std::move(event));
+        }
+        if (!wait_for(socket_, ZMQ_POLLIN, std::chrono::ceil<milliseconds>(deadline - Clock::now())))
+            return std::optional<json>();
+        while (auto frames = bus::receive(socket_))
+            if (auto ok = take(std::move(*frames)); !ok) return ok.error();
+    }
+}
+
+}  // namespace sl::cli

@@ -1,0 +1,49 @@
+// A subscriber of the broker's events socket that misses nothing: it knows by the welcome when its
+// subscription is in force, and after a broken connection asks the log for what it missed. Used by one
+// thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/cli/client.hpp"
+
+namespace sl::cli {
+
+class Events {
+public:
+    // Topic prefixes, as "alert." and "job.01H….": the client outlives this.
+    Events(Client& client, std::vector<std::string> prefixes);
+
+    // Subscribes and waits for the welcome of every prefix. From then on nothing is missed.
+    Result<void> start(std::chrono::milliseconds timeout);
+    // Puts what the log still holds after `since` (an id; "": all) before what comes.
+    Result<void> replay(const std::string& since);
+
+    // The next event {id, topic, kind, job, time_ns, body}: each once, per topic in order.
+    // Empty: none within `timeout`, or interrupted.
+    Result<std::optional<nlohmann::json>> next(std::chrono::milliseconds timeout);
+
+private:
+    using Id = std::pair<std::uint64_t, std::uint64_t>;
+    static Id parse(const std::string& id);
+    Result<void> take(std::vector<zmq::message_t> frames);
+
+    Client& client_;
+    const std::vector<std::string> prefixes_;
+    zmq::socket_t socket_;
+    std::set<std::string> awaited_;   // prefixes without a welcome yet
+    std::string base_;                // everything up to here was delivered
+    std::map<std::string, Id> last_;  // by topic
+    std::deque<nlohmann::json> pending_;
+};
+
+}  // namespace sl::cli

@@ -1,0 +1,156 @@
+// up, down, status
+#include <spdlog/fmt/fmt.h>
+
+#include <iostream>
+
+#include "broker/cli/commands.hpp"
+#include "broker/cli/fleet.hpp"
+#include "broker/cli/interrupt.hpp"
+
+namespace sl::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Up {
+    FleetOptions fleet{.state_dir = default_state_dir, .model = "", .workers = {}};
+    int ingest = 1, preprocess = 1, detect = 2, annotate = 1, alert = 1;
+    bool foreground = false;
+};
+
+Json to_json(const Fleet& fleet) {
+    Json list = Json::array();
+    for (const Process& p : fleet.processes)
+        list.push_back({{"name", p.name}, {"pid", p.pid}, {"alive", alive(p)}, {"log", p.log}});
+    return {{"state", fleet.state_dir},
+            {"broker", fleet.endpoint},
+            {"config", fleet.config_file()},
+            {"processes", list}};
+}
+
+void report_killed(const std::vector<std::string>& killed) {
+    for (const std::string& name : killed) std::cerr << name << " did not stop in time and was killed\n";
+}
+
+// Stays until interrupted, or until a process of the fleet has ended.
+int stay(Context& c, const Fleet& fleet) {
+    const Process* gone = nullptr;
+    while (!gone && pause(std::chrono::milliseconds(200)))
+        for (const Process& p : fleet.processes)
+            if (!alive(p)) gone = &p;
+    report_killed(stop_fleet(fleet));
+    if (!gone) return exit_interrupted;
+    return c.fail(Error{Errc::unavailable,
+                        gone->name + " ended; its log, " + gone->log + ":\n" + tail(gone->log),
+                        "the rest was ended too"});
+}
+
+int up(Context& c, Up& o) {
+    const auto config = c.load_config();
+    if (!config) return c.fail(config.error());
+    o.fleet.workers = {{"ingest", o.ingest},
+                       {"preprocess", o.preprocess},
+                       {"detect", o.detect},
+                       {"annotate", o.annotate},
+                       {"alert", o.alert}};
+    if (o.fleet.model.empty()) o.fleet.model = config::default_model(*config);
+    catch_interrupts();
+    const auto fleet = start_fleet(*config, o.fleet);
+    if (!fleet) return c.fail(fleet.error());
+    if (c.json)
+        c.print_line(to_json(*fleet));
+    else
+        std::cout
+            << fmt::format(
+                   "fleet ready: {} processes, model {}\n  broker  {}\n  config  {}\n  logs    {}/logs\n",
+                   fleet->processes.size(), o.fleet.model, fleet->endpoint, fleet->config_file(),
+                   fleet->state_dir)
+            << std::flush;
+    return o.foreground ? stay(c, *fleet) : exit_ok;
+}
+
+int status(Context& c, const std::string& state_dir) {
+    const auto fleet = find_fleet(state_dir);
+    if (!fleet) return c.fail(fleet.error());
+    bool whole = true;
+    for (const Process& p : fleet->processes) whole = whole && alive(p);
+    c.config_file = fleet->config_file();
+    const auto health =
+        whole ? c.request({{"type", "health"}}) : Result<nlohmann::json>(Error{Errc::unavailable, "", ""});
+    const bool ready = whole && health && health->value("ready", false);
+    if (c.json) {
+        Json out = to_json(*fleet);
+        out["ready"] = ready;
+        if (health) out["parts"] = health->value("parts", nlohmann::json::array());
+        c.print(out);
+    } else {
+        for (const Process& p : fleet->processes)
+            std::cout << fmt::format("{:<14} {:<8} {}\n", p.name, p.pid,
+                                     alive(p) ? "runs" : "ENDED, see " + p.log);
+        if (health)
+            for (const auto& part : health->value("parts", nlohmann::json::array()))
+                if (!part.value("ok", false))
+                    std::cout << fmt::format("not ready: {}  {}\n", part.value("name", ""),
+                                             part.value("detail", ""));
+        std::cout << (ready ? "ready\n" : "not ready\n");
+    }
+    return ready ? exit_ok : exit_unavailable;
+}
+
+CLI::Option* add_state(CLI::App* cmd, std::string& dir) {
+    return cmd->add_option("--state", dir, "folder that holds everything of this fleet")
+        ->capture_default_str();
+}
+
+}  // namespace
+
+void add_up(CLI::App& app, Context& c) {
+    auto o = std::make_shared<Up>();
+    auto* cmd = app.add_subcommand("up", "start a fleet on this machine: Redis, PostgreSQL, broker, workers");
+    add_state(cmd, o->fleet.state_dir);
+    const auto number = [&](const char* name, int& value, int least) {
+        cmd->add_option(name, value, "processes of it")->check(CLI::Range(least, 64))->capture_default_str();
+    };
+    number("--ingest", o->ingest, 0), number("--preprocess", o->preprocess, 0),
+        number("--detect", o->detect, 0);
+    number("--annotate", o->annotate, 0), number("--alert", o->alert, 0),
+        number("--brokers", o->fleet.brokers, 1);
+    cmd->add_option("--model", o->fleet.model,
+                    "what detect workers serve (else models.default, else what scripts/setup chose)");
+    cmd->add_option("--ready", o->fleet.ready_s, "seconds to wait until it is ready")->capture_default_str();
+    cmd->add_flag("--foreground", o->foreground, "stay, and end the fleet on Ctrl-C");
+    cmd->footer(
+        "Without roots in the configuration the current folder is the root `here`, and results go to "
+        "STATE/results.\n"
+        "Examples:\n  sightline up\n  sightline up --detect 4 --state /var/tmp/second\n  sightline up "
+        "--foreground");
+    cmd->callback([&c, o] { c.exit_code = up(c, *o); });
+}
+
+void add_down(CLI::App& app, Context& c) {
+    auto dir = std::make_shared<std::string>(default_state_dir);
+    auto* cmd = app.add_subcommand("down", "end the fleet that `up` started");
+    add_state(cmd, *dir);
+    cmd->footer("Example:\n  sightline down --state /var/tmp/second");
+    cmd->callback([&c, dir] {
+        const auto fleet = find_fleet(*dir);
+        if (!fleet) return void(c.exit_code = c.fail(fleet.error()));
+        const auto killed = stop_fleet(*fleet);
+        report_killed(killed);
+        if (c.json)
+            c.print({{"ended", fleet->processes.size()}, {"killed", killed}});
+        else
+            std::cout << fmt::format("fleet ended: {} processes\n", fleet->processes.size());
+    });
+}
+
+void add_status(CLI::App& app, Context& c) {
+    auto dir = std::make_shared<std::string>(default_state_dir);
+    auto* cmd = app.add_subcommand("status", "say how the fleet that `up` started is doing");
+    add_state(cmd, *dir);
+    cmd->footer(
+        "Exit status 0: ready, 3: none was started, 4: not ready.\nExample:\n  sightline status --json");
+    cmd->callback([&c, dir] { c.exit_code = status(c, *dir); });
+}
+
+}  // namespace sl::cli

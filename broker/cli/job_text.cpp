@@ -1,0 +1,101 @@
+#include "broker/cli/job_text.hpp"
+
+#include <spdlog/fmt/chrono.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "broker/cli/exit_code.hpp"
+#include "common/spelling.hpp"
+
+namespace sl::cli {
+
+using nlohmann::json;
+
+std::string time_text(std::int64_t ns) {
+    return ns == 0
+               ? "-"
+               : fmt::format("{:%Y-%m-%d %H:%M:%S}Z", fmt::gmtime(static_cast<std::time_t>(ns / 1000000000)));
+}
+
+std::string job_header() {
+    return fmt::format("{:<26}  {:<9}  {:>6}  {:<9}  {:<10}  {}", "JOB", "STATE", "DONE", "STAGE", "PRESET",
+                       "SUBMITTED");
+}
+
+std::string job_line(const json& job) {
+    return fmt::format("{:<26}  {:<9}  {:>4.0f} %  {:<9}  {:<10}  {}", job.value("job", ""),
+                       job.value("state", ""), 100 * job.value("progress", 0.0), job.value("stage", ""),
+                       job.value("preset", ""), time_text(job.value("submitted_ns", std::int64_t{0})));
+}
+
+namespace {
+
+std::string counters_text(const json& counters) {
+    std::string text;
+    for (const char* key : {"read", "decoded", "detected", "annotated", "boxes", "alerts"})
+        if (counters.contains(key))
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, counters[key].dump());
+    const json dropped = counters.value("dropped", json::object());
+    for (const auto& [reason, count] : dropped.items())
+        text += fmt::format(", dropped {} {}", reason, count.dump());
+    return text;
+}
+
+}  // namespace
+
+std::string job_text(const json& job) {
+    const auto number = [&](const char* key) { return job.value(key, std::int64_t{0}); };
+    std::string out =
+        fmt::format("job        {}\nstate      {}\npipeline   {}, preset {}\n", job.value("job", ""),
+                    job.value("state", ""), job.value("pipeline", ""), job.value("preset", ""));
+    const json error = job.value("error", json());
+    if (error.is_object() && !error.empty())
+        out += fmt::format("error      {}: {}\n", error.value("code", ""), error.value("message", ""));
+    const auto waiting = job.value("waiting_for", std::vector<std::string>{});
+    if (!waiting.empty()) out += fmt::format("waits for  a worker of {}\n", join(waiting));
+    if (job.value("state", "") == "queued")
+        out += fmt::format("position   {} in the queue\n", number("queue_position"));
+    out += fmt::format(
+        "progress   {:.0f} %  {}/{} frames, {}/{} chunks{}\n", 100 * job.value("progress", 0.0),
+        number("frames_done"), number("frames_total"), number("chunks_done"), number("chunks_total"),
+        job.value("rate_fps", 0.0) > 0 ? fmt::format(", {:.0f} fps", job.value("rate_fps", 0.0)) : "");
+    out += fmt::format("submitted  {}   started {}   ended {}\n", time_text(number("submitted_ns")),
+                       time_text(number("started_ns")), time_text(number("ended_ns")));
+    const json tags = job.value("tags", json::object());
+    for (const auto& [key, value] : tags.items())
+        out += fmt::format("tag        {}={}\n", key, value.get<std::string>());
+    const json streams = job.value("streams", json::array());
+    for (const json& stream : streams) {
+        out +=
+            fmt::format("stream     {}: {} frames, {}/{} chunks\n", stream.value("name", ""),
+                        stream.value("frames", std::int64_t{0}), stream.value("chunks_done", std::int64_t{0}),
+                        stream.value("chunks", std::int64_t{0}));
+        const std::string counters = counters_text(stream.value("counters", json::object()));
+        if (!counters.empty()) out += "           " + counters + "\n";
+        const auto warnings = stream.value("warnings", std::vector<std::string>{});
+        if (!warnings.empty()) out += "           warnings: " + join(warnings) + "\n";
+    }
+    const json pools = job.value("workers", json::object());
+    for (const auto& [pool, workers] : pools.items())
+        for (const auto& [worker, done] : workers.items())
+            out += fmt::format("worker     {}  {}  did {}\n", pool, worker, done.dump());
+    return out;
+}
+
+std::string alert_line(const json& body) {
+    const json box = body.value("box", json::object());
+    return fmt::format("alert  {}  {:.1f} s (frame {})  {}: {} {:.2f} at {:.0f},{:.0f} {:.0f}x{:.0f}",
+                       body.value("stream", ""), body.value("time_s", 0.0),
+                       body.value("frame", std::int64_t{0}), body.value("rule", ""),
+                       body.value("class_name", ""), box.value("score", 0.0), box.value("x", 0.0),
+                       box.value("y", 0.0), box.value("width", 0.0), box.value("height", 0.0));
+}
+
+int job_exit_code(const json& job) {
+    const std::string state = job.value("state", "");
+    if (state == "canceled") return exit_canceled;
+    if (state != "failed") return exit_ok;
+    const json error = job.value("error", json::object());
+    return error.is_object() && error.value("code", "") == "BAD_MEDIA" ? exit_bad_media : exit_job_failed;
+}
+
+}  // namespace sl::cli
