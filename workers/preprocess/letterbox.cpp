@@ -29,29 +29,24 @@ Error unreadable(const AVFrame& frame, const std::string& why) {
             "convert the video to 8-bit 4:2:0"};
 }
 
-// Copies one plane of w × h decoded pixels upright into `out` (rows of `stride`).
-void turn_plane(const std::uint8_t* in, int in_stride, int w, int h, int rotation, bool flip,
-                std::uint8_t* out, int stride) {
+// One plane of w × h decoded pixels, upright, into rows of `to_stride`: to(x, y) = from(origin + x·dx +
+// y·dy).
+void turn_plane(const std::uint8_t* from, std::ptrdiff_t stride, int w, int h, int rotation, bool flip,
+                std::uint8_t* to, std::ptrdiff_t to_stride) {
     const bool sideways = rotation == 90 || rotation == 270;
     const int up_w = sideways ? h : w, up_h = sideways ? w : h;
-    if (rotation == 0 && !flip) {
-        for (int y = 0; y < h; ++y)
-            std::memcpy(out + std::ptrdiff_t(y) * stride, in + std::ptrdiff_t(y) * in_stride, std::size_t(w));
-        return;
-    }
+    std::ptrdiff_t origin = 0, dx = 1, dy = stride;
+    if (rotation == 90) origin = (h - 1) * stride, dx = -stride, dy = 1;
+    if (rotation == 180) origin = (h - 1) * stride + w - 1, dx = -1, dy = -stride;
+    if (rotation == 270) origin = w - 1, dx = stride, dy = -1;
+    if (flip) origin += (up_w - 1) * dx, dx = -dx;
     for (int y = 0; y < up_h; ++y) {
-        for (int x = 0; x < up_w; ++x) {
-            const int u = flip ? up_w - 1 - x : x;  // before mirroring
-            const int from_x = rotation == 0     ? u
-                               : rotation == 90  ? y
-                               : rotation == 180 ? w - 1 - u
-                                                 : w - 1 - y;
-            const int from_y = rotation == 0     ? y
-                               : rotation == 90  ? h - 1 - u
-                               : rotation == 180 ? h - 1 - y
-                                                 : u;
-            out[std::ptrdiff_t(y) * stride + x] = in[std::ptrdiff_t(from_y) * in_stride + from_x];
-        }
+        const std::uint8_t* in = from + origin + y * dy;
+        std::uint8_t* out = to + y * to_stride;
+        if (dx == 1)
+            std::memcpy(out, in, std::size_t(up_w));
+        else
+            for (int x = 0; x < up_w; ++x) out[x] = in[x * dx];
     }
 }
 
@@ -76,8 +71,9 @@ struct Letterbox::State {
         if (!opened) return opened.error();
         scaler = std::move(*opened);
         kind = wanted;
-        // The scaler's vector code writes whole registers past the end of a row.
-        stride = (wanted.dst_width + 63) / 64 * 64 + 64;
+        // The scaler's vector code writes whole registers past the end of a row. An odd number of cache
+        // lines a row, so that the columns that a turn reads do not fall on each other in the cache.
+        stride = (((wanted.dst_width + 63) / 64 + 1) | 1) * 64;
         planes.resize(3 * std::size_t(stride) * std::size_t(wanted.dst_height));
         return {};
     }
