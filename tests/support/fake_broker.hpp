@@ -21,10 +21,12 @@ class FakeBroker {
 public:
     using Answer = std::function<std::optional<nlohmann::json>(const nlohmann::json& request)>;
 
-    explicit FakeBroker(Answer answer, const std::string& name = "broker")
-        : path_((std::filesystem::temp_directory_path() / (name + std::to_string(::getpid()))).string()),
-          answer_(std::move(answer)),
-          thread_([this] { run(); }) {
+    explicit FakeBroker(Answer answer)
+        : FakeBroker(std::move(answer), (std::filesystem::temp_directory_path() / "broker").string(),
+                     std::to_string(::getpid())) {}
+    // Listens at ipc://{path}{suffix} and ipc://{path}{suffix}.events.
+    FakeBroker(Answer answer, const std::string& path, const std::string& suffix)
+        : path_(path + suffix), answer_(std::move(answer)), thread_([this] { run(); }) {
         while (!bound_) std::this_thread::yield();
     }
     ~FakeBroker() {

@@ -1,0 +1,150 @@
+// A fleet on one machine: the real redis-server and PostgreSQL, with this test program itself in the roles of
+// `sightline broker` (scripted, at once ready) and `sightline worker` (waits for SIGTERM).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "broker/cli/fleet.hpp"
+#include "tests/support/fake_broker.hpp"
+
+namespace sl::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+struct FleetTest : ::testing::Test {
+    const std::string dir = "/tmp/sl-fleet-" + std::to_string(::getpid());
+    config::Config base;
+
+    void SetUp() override {
+        if (find_program("redis-server").empty() || find_program("initdb").empty())
+            GTEST_SKIP() << "redis-server or PostgreSQL is not installed: scripts/setup --tests";
+        base.alerts.targets.clear();
+    }
+    void TearDown() override {
+        for (const char* name : {"/a", "/b"})
+            if (const auto left = find_fleet(dir + name)) stop_fleet(*left);
+        std::filesystem::remove_all(dir);
+    }
+    FleetOptions options(const std::string& name, const std::string& model = "yolox_nano") const {
+        return {.state_dir = dir + name,
+                .model = model,
+                .workers = {{"detect", 2}, {"ingest", 1}},
+                .brokers = 1,
+                .ready_s = 60};
+    }
+};
+
+std::vector<std::string> names(const Fleet& fleet) {
+    std::vector<std::string> out;
+    for (const Process& p : fleet.processes) out.push_back(p.name);
+    return out;
+}
+
+TEST_F(FleetTest, ComesUpReadySideBySideAndGoesDownWhole) {
+    const auto a = start_fleet(base, options("/a"));
+    ASSERT_TRUE(a) << a.error().text();
+    EXPECT_THAT(names(*a), ElementsAre("redis", "postgres", "broker", "ingest-1", "detect-1", "detect-2"));
+    const auto b = start_fleet(base, options("/b"));
+    ASSERT_TRUE(b) << b.error().text();
+    EXPECT_NE(a->endpoint, b->endpoint);
+
+    const auto again = start_fleet(base, options("/a"));
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Errc::conflict);
+
+    const auto config = config::load(a->config_file());
+    ASSERT_TRUE(config) << config.error().text();
+    EXPECT_EQ(config->broker.endpoint, a->endpoint);
+    EXPECT_EQ(config->models.default_model, "yolox_nano");
+    EXPECT_EQ(config->roots.count(config->output.root), 1u);
+    const std::string socket = config->redis.url.substr(std::strlen("unix://"));
+    EXPECT_TRUE(
+        run_quietly({"sh", "-c", "redis-cli -s " + socket + " config get appendfsync | grep -qx always"}));
+    EXPECT_TRUE(run_quietly(
+        {"sh", "-c", "redis-cli -s " + socket + " config get maxmemory-policy | grep -qx noeviction"}));
+    EXPECT_TRUE(run_quietly({"psql", config->postgres.dsn, "-qtc", "select 1"}));
+
+    const auto found = find_fleet(dir + "/a");
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(stop_fleet(*found).empty());
+    for (const Process& p : a->processes) EXPECT_FALSE(alive(p)) << p.name;
+    for (const Process& p : b->processes) EXPECT_TRUE(alive(p)) << p.name;
+    EXPECT_EQ(find_fleet(dir + "/a").error().code, Errc::not_found);
+
+    const auto back = start_fleet(base, options("/a"));  // on the same data
+    EXPECT_TRUE(back) << back.error().text();
+}
+
+TEST_F(FleetTest, WorkerThatEndsIsQuotedAndNothingIsLeft) {
+    const auto fleet = start_fleet(base, options("/a", "no_such_model"));
+    ASSERT_FALSE(fleet);
+    EXPECT_THAT(fleet.error().message,
+                AllOf(HasSubstr("detect-"), HasSubstr("there is no model no_such_model")));
+    EXPECT_EQ(find_fleet(dir + "/a").error().code, Errc::not_found);
+    EXPECT_FALSE(
+        run_quietly({"sh", "-c",
+                     "grep -lsa '" + dir +
+                         "/a' /proc/[0-9]*/cmdline | grep -v self | xargs -r -n1 dirname | "
+                         "while read p; do grep -qa redis-server $p/cmdline && exit 0; done; exit 1"}));
+}
+
+TEST_F(FleetTest, WhatACrashLeftIsEndedFirst) {
+    const auto fleet = start_fleet(base, options("/a"));
+    ASSERT_TRUE(fleet) << fleet.error().text();
+    kill(fleet->processes[2].pid, SIGKILL);  // the broker
+    while (alive(fleet->processes[2])) usleep(1000);
+    const auto again = start_fleet(base, options("/a"));
+    ASSERT_TRUE(again) << again.error().text();
+    for (const Process& p : fleet->processes) EXPECT_FALSE(alive(p)) << p.name;
+}
+
+int wait_for_term() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    int number = 0;
+    sigwait(&set, &number);
+    return 0;
+}
+
+}  // namespace
+}  // namespace sl::cli
+
+int main(int argc, char** argv) {
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    const std::string role = argc > 1 ? argv[1] : "";
+    if (role == "broker" || role == "worker") sigprocmask(SIG_BLOCK, &term, nullptr);
+    const auto option = [&](const char* name) -> std::string {
+        for (int i = 1; i + 1 < argc; ++i)
+            if (std::strcmp(argv[i], name) == 0) return argv[i + 1];
+        return "";
+    };
+    if (role == "broker") {
+        // Like the real one: not ready while a pool has no workers.
+        const auto config = sl::config::load(option("--config"));
+        const bool ready = config && config->models.default_model != "no_such_model";
+        sl::test::FakeBroker broker(
+            [=](const nlohmann::json&) {
+                return nlohmann::json{{"ready", ready}};
+            },
+            option("--broker").substr(std::strlen("ipc://")), "");
+        return sl::cli::wait_for_term();
+    }
+    if (role == "worker") {
+        if (option("--model") != "no_such_model") return sl::cli::wait_for_term();
+        std::fprintf(stderr, "there is no model no_such_model\n");
+        return 3;
+    }
+    ::testing::InitGoogleTest(&argc, argv);
+    return RUN_ALL_TESTS();
+}
