@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""A subscriber in Python, written against schema/PROTOCOL.md section 4: pyzmq and msgpack, no more.
+
+usage: scripts/alerts.py --broker ENDPOINT [--stream PREFIX] [--count N] [--for SECONDS]
+
+Prints one JSON object an alert. Says `subscribed` on stderr (and a line to --ready-fd) once the broker has
+welcomed the subscription: what is published after that is not missed. Exit status: 0, 4 no broker, 7 fewer than
+--count alerts within --for seconds, 130 interrupted.
+"""
+import argparse
+import json
+import os
+import sys
+import time
+
+import msgpack
+import zmq
+
+PROTOCOL = b"SL1"
+
+
+def events_endpoint(jobs):
+    """The events socket follows from the jobs socket (PROTOCOL.md section 2)."""
+    if jobs.startswith("ipc://"):
+        return jobs + ".events"
+    host, port = jobs.rsplit(":", 1)
+    return f"{host}:{int(port) + 2}"
+
+
+def receive(socket, milliseconds):
+    """The next event's map, or None."""
+    if not socket.poll(max(0, int(milliseconds))):
+        return None
+    _topic, protocol, event = socket.recv_multipart()
+    if protocol != PROTOCOL:
+        raise ValueError(f"events come in protocol {protocol!r}, not SL1")
+    return msgpack.unpackb(event)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--broker", default=os.environ.get("SIGHTLINE_BROKER", "ipc:///run/sightline/broker"))
+    parser.add_argument("--stream", default="", help="only of streams whose name begins so")
+    parser.add_argument("--count", type=int, default=0, help="end after so many")
+    parser.add_argument("--for", type=float, default=0, dest="seconds", help="end after so many seconds")
+    parser.add_argument("--ready-fd", type=int, help="write a line here when the subscription is in force")
+    args = parser.parse_args()
+
+    topic = "alert." + args.stream
+    socket = zmq.Context.instance().socket(zmq.SUB)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.connect(events_endpoint(args.broker.split(",")[0]))
+    socket.setsockopt_string(zmq.SUBSCRIBE, topic)
+    patience = time.monotonic() + 10
+    while True:
+        event = receive(socket, (patience - time.monotonic()) * 1000)
+        if event is None:
+            print(f"error: no welcome from {args.broker} within 10 s", file=sys.stderr)
+            return 4
+        if event.get("kind") == "welcome" and event.get("topic") == topic:
+            break
+    print("subscribed", file=sys.stderr, flush=True)
+    if args.ready_fd is not None:
+        os.write(args.ready_fd, b"subscribed\n")
+
+    deadline = time.monotonic() + args.seconds if args.seconds else float("inf")
+    shown = 0
+    last = {}  # topic → id: after a fail-over an event may come twice
+    while not args.count or shown < args.count:
+        event = receive(socket, min(1000, (deadline - time.monotonic()) * 1000))
+        if event is None:
+            if time.monotonic() < deadline:
+                continue
+            return 7 if args.count else 0
+        if event.get("kind") != "alert":
+            continue
+        number = tuple(int(part) for part in event["id"].split("-"))
+        if number <= last.get(event["topic"], (0, 0)):
+            continue
+        last[event["topic"]] = number
+        print(json.dumps(event["body"]), flush=True)
+        shown += 1
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
