@@ -65,15 +65,20 @@ class JobStore {
 public:
     virtual ~JobStore() = default;
 
-    // Takes or keeps the lead for ttl_ms. Free or expired: epoch = max(last + 1, now in ms).
-    // `resign` gives it up at once (a clean shutdown).
+    // Takes or keeps the lead for ttl_ms. Free or expired (even if it was ours): epoch = max(last + 1, now in
+    // ms); a leader that is given another epoch than it had must load again. Another store object counts as
+    // another broker, whatever its name. `resign` gives the lead up at once (a clean shutdown); its epoch
+    // commits nothing more. Expiry alone does not fence: commits pass until somebody else leads.
     virtual Result<Lead> lead(const std::string& broker, std::int64_t ttl_ms) = 0;
     virtual Result<void> resign(const std::string& broker) = 0;
 
-    // Atomic, fenced and idempotent. Errc::stale: another epoch leads, nothing was written.
-    // Errc::unavailable: unknown whether it was applied; send it again.
+    // Atomic, fenced and idempotent. Errc::stale: another epoch leads, or the store lost batches that it had
+    // acknowledged; nothing was written, take the lead anew and load. Errc::unavailable: unknown whether it was
+    // applied; send it again. Errc::invalid_argument: log ids that do not rise, or more than 200,000 writes and
+    // entries or 256 MB; nothing was written.
     virtual Result<void> commit(const Batch& batch) = 0;
 
+    // All records. Of one moment only for the leader, while it commits nothing.
     virtual Result<Records> load() = 0;
 
     // Up to `limit` entries after `after`, in order.
@@ -89,7 +94,9 @@ struct RedisOptions {
     std::string fleet = "default";                  // two fleets on one Redis do not meet
     std::int64_t timeout_ms = 2000;
 };
-// Connects at first use and again after a loss. Refuses a Redis whose maxmemory-policy may evict.
+// Connects at first use and again after a loss; only a wrong URL fails here. Refuses a Redis whose
+// maxmemory-policy may evict, one older than 6.2, and what is no Redis (invalid_argument). Ignores SIGPIPE in
+// the process from then on.
 Result<std::unique_ptr<JobStore>> redis_store(const RedisOptions& options);
 
 }  // namespace sl::store

@@ -1,5 +1,6 @@
 // The audit trail in PostgreSQL: schema/postgres says the tables. Rows by COPY, the position in the same
 // transaction; the position's row is locked, so writers that compete take turns and skip what is there.
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -26,9 +27,16 @@ std::string with_timeouts(const std::string& dsn) {
            "connect_timeout=5&tcp_user_timeout=10000";
 }
 
+// libpq's texts come in lines; an error is one sentence.
+std::string one_line(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
 // What libpq says why it could not connect: it has text only.
-Error connect_error(std::string why) {
-    while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
+Error connect_error(const std::string& libpq) {
+    const std::string why = one_line(libpq);
     const auto says = [&](const char* part) { return why.find(part) != std::string::npos; };
     const auto error = [&](Errc code, const char* hint) {
         return Error{code, "cannot connect to PostgreSQL: " + why, hint};
@@ -110,7 +118,7 @@ public:
                 } catch (const pqxx::sql_error& e) {
                     // A text that PostgreSQL refuses must not stop the trail: once more, cleaned.
                     if (cleaned || !connection_->is_open()) throw;
-                    log::warn("audit_cleaned", "why='{}'", e.what());
+                    log::warn("audit_cleaned", "why='{}'", one_line(e.what()));
                     return false;
                 }
             });
@@ -139,7 +147,7 @@ private:
             if (!connection_ || !connection_->is_open() || state == "57" || state == "53" || state == "40")
                 return lost(what, e.what());
             connection_.reset();
-            return Error{Errc::internal, what + ": " + e.what(), "the statement was: " + e.query()};
+            return Error{Errc::internal, what + ": " + one_line(e.what()), "the statement was: " + e.query()};
         } catch (const pqxx::failure& e) {
             return lost(what, e.what());
         } catch (const std::exception& e) {
@@ -150,7 +158,8 @@ private:
 
     Error lost(const std::string& what, const std::string& why) {
         connection_.reset();
-        return {Errc::unavailable, what + ": " + why, "PostgreSQL is away; the next call connects again"};
+        return {Errc::unavailable, what + ": " + one_line(why),
+                "PostgreSQL is away; the next call connects again"};
     }
 
     Result<void> connect() {
