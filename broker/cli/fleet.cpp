@@ -339,7 +339,7 @@ std::vector<std::string> stop_fleet(const Fleet& fleet) {
     };
     const auto server = [](const std::string& name) { return name == "redis" || name == "postgres"; };
     const auto broker = [](const std::string& name) { return name.starts_with("broker"); };
-    end([&](const std::string& name) { return !server(name) && !broker(name); }, milliseconds(10000));
+    end([&](const std::string& name) { return !server(name) && !broker(name); }, milliseconds(15000));
     end(broker, milliseconds(10000));
     end(server, milliseconds(20000));
     unlink(state_file(fleet.state_dir).c_str());
