@@ -34,7 +34,8 @@ std::vector<schema::Box> read_labels(const fs::path& path, int width, int height
 struct Expected {
     const char* backend;
     const char* model;
-    double map, map50;
+    double map, map50;  // yolox_nano: of its reference code; yolov8n: as first measured here
+    bool in_test_data;  // false: weights that scripts/setup may have fetched, or not
 };
 
 class BackendAccuracy : public testing::TestWithParam<Expected> {};
@@ -46,7 +47,7 @@ TEST_P(BackendAccuracy, IsTheReferences) {
     const auto images = test::test_data("coco64/images");
     if (!model || !images) {
         const auto& error = model ? images.error() : model.error();
-        if (test::may_skip(error)) GTEST_SKIP() << error.text();
+        if (test::may_skip(error) || !GetParam().in_test_data) GTEST_SKIP() << error.text();
         FAIL() << error.text();
     }
     auto backend = row->open(model->manifest, model->file);
@@ -90,8 +91,9 @@ TEST_P(BackendAccuracy, IsTheReferences) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, BackendAccuracy,
-                         testing::Values(Expected{"onnxruntime", "yolox_nano", 0.341, 0.513},
-                                         Expected{"opencv_dnn", "yolox_nano", 0.341, 0.513}),
+                         testing::Values(Expected{"onnxruntime", "yolox_nano", 0.341, 0.513, true},
+                                         Expected{"onnxruntime", "yolov8n", 0.446, 0.609, false},
+                                         Expected{"opencv_dnn", "yolox_nano", 0.341, 0.513, true}),
                          [](const auto& expected) {
                              return std::string(expected.param.backend) + "_" + expected.param.model;
                          });
