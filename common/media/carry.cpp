@@ -9,6 +9,7 @@ namespace sl::media {
 namespace {
 
 constexpr std::string_view magic = "SLP1";
+constexpr std::size_t head_bytes = 8;
 
 struct CodecRecord {
     std::string codec;  // by name: ids may differ between libav versions
@@ -57,8 +58,9 @@ constexpr SideKind side_kinds[] = {{"extradata", AV_PKT_DATA_NEW_EXTRADATA},
                                    {"palette", AV_PKT_DATA_PALETTE},
                                    {"parameters", AV_PKT_DATA_PARAM_CHANGE}};
 
-// AV_PKT_FLAG_TRUSTED must never come from outside: it lets payloads carry pointers.
-constexpr int carried_flags = AV_PKT_FLAG_KEY | AV_PKT_FLAG_CORRUPT | AV_PKT_FLAG_DISCARD;
+// AV_PKT_FLAG_TRUSTED must never come from outside: it lets payloads carry pointers. _CORRUPT is the
+// demuxer's guess; the decoder judges for itself (see decoder.cpp).
+constexpr int carried_flags = AV_PKT_FLAG_KEY | AV_PKT_FLAG_DISCARD;
 
 template <typename E>
 E within(std::int32_t value, int count, E otherwise) {
@@ -77,14 +79,18 @@ Result<AVCodecID> video_codec(const std::string& name) {
     return found->id;
 }
 
+std::uint32_t little_endian(std::span<const std::uint8_t> at) {
+    return std::uint32_t(at[0]) | std::uint32_t(at[1]) << 8 | std::uint32_t(at[2]) << 16 |
+           std::uint32_t(at[3]) << 24;
+}
+
 class FieldReader {
 public:
     explicit FieldReader(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
     bool done() const { return rest_.empty(); }
     Result<std::span<const std::uint8_t>> next() {
         if (rest_.size() < 4) return malformed("it ends inside a length");
-        const std::size_t n = std::size_t(rest_[0]) | std::size_t(rest_[1]) << 8 |
-                              std::size_t(rest_[2]) << 16 | std::size_t(rest_[3]) << 24;
+        const std::size_t n = little_endian(rest_);
         if (n > rest_.size() - 4) return malformed("it ends inside a field");
         const auto field = rest_.subspan(4, n);
         rest_ = rest_.subspan(4 + n);
@@ -161,6 +167,7 @@ Result<CodecParametersPtr> unpack_codec(std::span<const std::uint8_t> bytes) {
 
 ChunkPacker::ChunkPacker(const AVCodecParameters& codec) {
     bytes_.assign(magic.begin(), magic.end());
+    bytes_.resize(head_bytes);  // the count is filled in by take()
     field(pack_codec(codec));
 }
 
@@ -178,6 +185,12 @@ void ChunkPacker::add(const AVPacket& packet, bool emit, AVCodecID codec) {
     }
     field(schema::encode(r));
     field({packet.data, std::size_t(packet.size)});
+    ++packets_;
+}
+
+schema::Bytes ChunkPacker::take() {
+    for (std::size_t i = 0; i < 4; ++i) bytes_[magic.size() + i] = std::uint8_t(packets_ >> (8 * i));
+    return std::move(bytes_);
 }
 
 void ChunkPacker::field(std::span<const std::uint8_t> bytes) {
@@ -202,9 +215,9 @@ PacketPtr PacketView::packet() const {
 }
 
 Result<ChunkView> unpack_chunk(std::span<const std::uint8_t> bytes) {
-    if (bytes.size() < magic.size() || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0)
+    if (bytes.size() < head_bytes || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0)
         return malformed("it does not begin with " + std::string(magic));
-    FieldReader fields(bytes.subspan(magic.size()));
+    FieldReader fields(bytes.subspan(head_bytes));
     const auto head = fields.next();
     if (!head) return head.error();
     auto codec = unpack_codec(*head);
@@ -235,6 +248,8 @@ Result<ChunkView> unpack_chunk(std::span<const std::uint8_t> bytes) {
                 if (side.type == kind.name) view.side.emplace_back(kind.type, std::move(side.data));
         chunk.packets.push_back(std::move(view));
     }
+    if (chunk.packets.size() != little_endian(bytes.subspan(magic.size())))
+        return malformed("it does not hold the packets that it says");
     return chunk;
 }
 

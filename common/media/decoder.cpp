@@ -32,6 +32,10 @@ Result<std::unique_ptr<Decoder>> Decoder::open(const AVCodecParameters& codec, A
     context->thread_count = 1;
     context->flags |= AV_CODEC_FLAG_BITEXACT;
     context->get_buffer2 = cleared_buffer;
+    // H.264 holds back pictures before the first clean one, and when it drains (libav 5.1) also clean ones
+    // that were decoded before that one was shown: a last chunk of 5 frames lost one. So ask for all, and
+    // drop those marked corrupt.
+    if (codec.codec_id == AV_CODEC_ID_H264) context->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
     if (strict) context->err_recognition |= AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
     Options options;
     if (std::strcmp(found->name, "libdav1d") == 0) {
@@ -54,7 +58,9 @@ bool Decoder::send(const AVPacket* packet, const std::function<bool(AVFrame&)>& 
             if (!packet) continue;  // draining: later frames may still be good
             return true;
         }
-        const bool more = each(*frame_);
+        const bool unclean =
+            context_->codec_id == AV_CODEC_ID_H264 && (frame_->flags & AV_FRAME_FLAG_CORRUPT);
+        const bool more = unclean || each(*frame_);
         av_frame_unref(frame_.get());
         if (!more) return false;
     }

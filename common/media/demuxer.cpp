@@ -100,7 +100,8 @@ Packet Demuxer::next() {
         av_packet_unref(&packet);
     }
     ++packets_;
-    constexpr std::int64_t sane = 1ll << 60;  // a broken file's time must not overflow sums
+    packet.flags &= AV_PKT_FLAG_KEY | AV_PKT_FLAG_DISCARD;  // as chunks carry them
+    constexpr std::int64_t sane = 1ll << 60;                // a broken file's time must not overflow sums
     for (auto* time : {&packet.pts, &packet.dts})
         if (*time > sane || *time < -sane) *time = AV_NOPTS_VALUE;
     packet.duration = std::clamp<std::int64_t>(packet.duration, 0, sane);

@@ -135,4 +135,7 @@ Result<JoinReport> join_segments(const schema::StreamInfo& stream, std::span<con
 // Encodes an I420 or RGB24 frame as PNG (deterministic bytes), to out_path.
 Result<void> write_png(const AVFrame& frame, const std::string& out_path);
 
+// Versions of everything here that decides bytes: libav's decoders, scaler and muxer, and x264.
+std::string engine();
+
 }  // namespace sl::media
