@@ -129,8 +129,8 @@ bool Demuxer::truncated() const {
     }
     if (input_->duration_estimation_method != AVFMT_DURATION_FROM_STREAM || input_->duration <= 0)
         return false;
-    const auto start = input_->start_time == AV_NOPTS_VALUE ? 0 : input_->start_time;
-    return start + input_->duration > last_time_ + AV_TIME_BASE;
+    // Some count the duration from 0, some from the start: the lesser claim must hold.
+    return input_->duration > last_time_ + AV_TIME_BASE;
 }
 
 }  // namespace sl::media

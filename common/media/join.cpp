@@ -1,85 +1,12 @@
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include "common/files.hpp"
 #include "common/media/audio.hpp"
+#include "common/media/segment_reader.hpp"
 
 namespace sl::media {
 namespace {
-
-// The packets of all segments, one after another, times as in the source.
-class SegmentReader {
-public:
-    SegmentReader(const schema::StreamInfo& stream, std::span<const std::string> segments)
-        : segments_(segments),
-          time_base_(to_av(stream.time_base)),
-          shift_(std::max<std::int64_t>(0, -stream.start_pts)) {}
-
-    Result<void> open() { return next_segment(); }
-    const AVCodecParameters& parameters() const { return *parameters_; }
-
-    // Null at the end.
-    Result<PacketPtr> next() {
-        auto packet = new_packet();
-        for (;;) {
-            const int rc = av_read_frame(input_.get(), packet.get());
-            if (rc == AVERROR_EOF && next_ == segments_.size()) return PacketPtr{};
-            if (rc == AVERROR_EOF) {
-                if (auto opened = next_segment(); !opened) return opened.error();
-                continue;
-            }
-            if (rc < 0) return av_failure(Errc::io, "read the segment", segments_[next_ - 1], rc);
-            av_packet_rescale_ts(packet.get(), input_->streams[0]->time_base, time_base_);
-            packet->pts -= shift_;
-            // dts of the whole file: the n-th packet's is the n-th smallest pts; without B-frames its own.
-            // x264's per segment would fall where segments of a variable frame rate join.
-            packet->dts = packet->pts;
-            if (packet->pts <= last_pts_)
-                return Error{Errc::internal,
-                             "cannot join " + segments_[next_ - 1] + ": its frame at tick " +
-                                 std::to_string(packet->pts) + " does not come after " +
-                                 std::to_string(last_pts_),
-                             "are the segments in order?"};
-            last_pts_ = packet->pts;
-            return packet;
-        }
-    }
-
-private:
-    Result<void> next_segment() {
-        const std::string& path = segments_[next_++];
-        AVFormatContext* raw = nullptr;
-        const AVInputFormat* mp4 = av_find_input_format("mp4");
-        if (const int rc = avformat_open_input(&raw, path.c_str(), mp4, nullptr); rc < 0)
-            return av_failure(rc == AVERROR(ENOENT) ? Errc::not_found : Errc::io, "open the segment", path,
-                              rc);
-        input_.reset(raw);
-        if (raw->nb_streams != 1)
-            return Error{Errc::internal, "cannot join " + path + ": it is no segment of one video stream",
-                         ""};
-        const auto& own = *raw->streams[0]->codecpar;
-        if (!parameters_) {
-            parameters_ = copy_parameters(own);
-        } else if (own.extradata_size != parameters_->extradata_size ||
-                   std::memcmp(own.extradata, parameters_->extradata, std::size_t(own.extradata_size)) != 0) {
-            // The one cheap invariant: parameter sets that differ cannot be one stream.
-            return Error{
-                Errc::internal,
-                "cannot join " + path + ": it was encoded with other settings than the segments before",
-                "do all annotate workers run the same version and settings?"};
-        }
-        return {};
-    }
-
-    const std::span<const std::string> segments_;
-    const AVRational time_base_;
-    const std::int64_t shift_;
-    std::size_t next_ = 0;
-    InputPtr input_;
-    CodecParametersPtr parameters_;
-    std::int64_t last_pts_ = INT64_MIN;
-};
 
 // One attempt at a join. Trouble with the audio is kept apart, so that the caller can go on without it.
 class Joiner {
@@ -94,7 +21,6 @@ public:
 
     Result<JoinReport> run(AudioTrack* audio) {
         audio_ = audio;
-        if (auto opened = video_.open(); !opened) return opened.error();
         auto frame = video_.next();
         if (!frame) return frame.error();
         if (!*frame)
@@ -132,16 +58,19 @@ private:
     // Audio is clipped to the video when the segments end before the stream does.
     Result<void> joined_end() {
         if (!audio_) return {};
-        SegmentReader last(stream_, segments_.last(1));
-        if (auto opened = last.open(); !opened) return opened;
-        std::int64_t end = INT64_MIN;
-        for (;;) {
-            auto packet = last.next();
-            if (!packet) return packet.error();
-            if (!*packet) break;
-            end = (*packet)->pts + (*packet)->duration;
+        for (std::size_t n = segments_.size(); n-- > 0;) {  // the last ones may hold no frames
+            SegmentReader last(stream_, segments_.subspan(n, 1));
+            std::optional<std::int64_t> end;
+            for (;;) {
+                auto packet = last.next();
+                if (!packet) return packet.error();
+                if (!*packet) break;
+                end = (*packet)->pts + (*packet)->duration;
+            }
+            if (!end) continue;
+            if (*end < stream_.end_pts) clip_ = end;
+            break;
         }
-        if (end != INT64_MIN && end < stream_.end_pts) clip_ = end;
         return {};
     }
 
@@ -165,7 +94,7 @@ private:
         AVStream* video = avformat_new_stream(raw, nullptr);
         AVStream* sound = audio_ ? avformat_new_stream(raw, nullptr) : nullptr;
         if (!video || (audio_ && !sound)) throw std::bad_alloc();
-        avcodec_parameters_copy(video->codecpar, &video_.parameters());
+        avcodec_parameters_copy(video->codecpar, video_.parameters());
         video->codecpar->codec_tag = 0;
         video->time_base = time_base_;
         video->sample_aspect_ratio = video->codecpar->sample_aspect_ratio;

@@ -77,18 +77,18 @@ std::vector<Clip> make_list() {
         {.name = "one_frame.mp4", .command = make + b_frames + "-frames:v 1 " + out},
         {.name = "odd.webm",
          .command = ffmpeg +
-                    "-f lavfi -i testsrc2=size=161x121:rate=25:duration=3 -c:v libvpx-vp9 -deadline realtime "
+                    "-f lavfi -i testsrc=size=161x121:rate=25:duration=3 -c:v libvpx-vp9 -deadline realtime "
                     "-cpu-used 8 -g 25 -pix_fmt yuv420p " +
                     out},
         {.name = "odd_444.mp4",
          .command =
              ffmpeg +
-             "-f lavfi -i testsrc2=size=161x121:rate=25:duration=3 -c:v libx264 -preset ultrafast -g 25 "
+             "-f lavfi -i testsrc=size=161x121:rate=25:duration=3 -c:v libx264 -preset ultrafast -g 25 "
              "-pix_fmt yuv444p " +
              out},
         {.name = "odd_lossless.mkv",
          .command = ffmpeg +
-                    "-f lavfi -i testsrc2=size=161x121:rate=25:duration=5 -c:v libvpx-vp9 -deadline realtime "
+                    "-f lavfi -i testsrc=size=161x121:rate=25:duration=5 -c:v libvpx-vp9 -deadline realtime "
                     "-cpu-used 8 -g 999 -pix_fmt yuv420p " +
                     out,
          .recut = "keyframes rarer"},
@@ -171,7 +171,7 @@ std::vector<Clip> make_list() {
                     "-i \"$OUT.0.mp4\" -c copy -metadata:s:v:0 rotate=270 " + out},
         {.name = "turned_270_odd.mp4",
          .command = ffmpeg +
-                    "-f lavfi -i testsrc2=size=161x120:rate=25:duration=1 -c:v libx264 -preset ultrafast "
+                    "-f lavfi -i testsrc=size=161x120:rate=25:duration=1 -c:v libx264 -preset ultrafast "
                     "-pix_fmt yuv444p \"$OUT.0.mp4\" && " +
                     ffmpeg + "-i \"$OUT.0.mp4\" -c copy -metadata:s:v:0 rotate=270 " + out},
         {.name = "vtest.avi"},
