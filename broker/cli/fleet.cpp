@@ -79,6 +79,22 @@ std::string run_dir(const std::string& state_dir) {
     return state_dir.size() <= 48 ? state_dir + "/run" : short_dir(state_dir, "run");
 }
 
+// A folder that only `owner` (and root) may enter. One below a temporary folder may have been laid there by
+// somebody else: then it is refused.
+Result<void> make_private(const std::string& dir, uid_t owner, gid_t group) {
+    std::error_code ec;
+    fs::create_directories(dir, ec);
+    struct stat info {};
+    if (ec || lstat(dir.c_str(), &info) != 0)
+        return Error{Errc::io, "cannot make the folder " + dir + ": " + ec.message(),
+                     "is the disk writable?"};
+    if (!S_ISDIR(info.st_mode) || (info.st_uid != owner && info.st_uid != geteuid()))
+        return Error{Errc::conflict, dir + " is not ours", "remove it, or choose another --state DIR"};
+    if ((info.st_uid != owner && chown(dir.c_str(), owner, group) != 0) || chmod(dir.c_str(), 0700) != 0)
+        return Error{Errc::io, "cannot keep the folder " + dir + " to its owner", ""};
+    return {};
+}
+
 class Starter {
 public:
     Starter(Fleet& fleet, const FleetOptions& options)
@@ -88,14 +104,8 @@ public:
     }
 
     Result<void> run(const config::Config& base) {
-        for (const std::string& dir : {logs_, run_, dir_ + "/redis"}) {
-            std::error_code ec;
-            fs::create_directories(dir, ec);
-            if (ec)
-                return Error{Errc::io, "cannot make the folder " + dir + ": " + ec.message(),
-                             "is the disk writable?"};
-        }
-        chmod(run_.c_str(), 0700);
+        for (const std::string& dir : {logs_, run_, dir_ + "/redis"})
+            if (auto ok = make_private(dir, geteuid(), getegid()); !ok) return ok;
         const std::string program = fs::read_symlink("/proc/self/exe").string();
         if (auto ok = start_redis(); !ok) return ok;
         auto dsn = start_postgres();
@@ -112,6 +122,7 @@ public:
                 !ok)
                 return ok;
         }
+        servers_and_brokers_ = fleet_.processes.size();
         for (const std::string& stage : stages) {
             const auto count = options_.workers.find(stage);
             for (int i = 1; count != options_.workers.end() && i <= count->second; ++i) {
@@ -195,15 +206,15 @@ private:
             base = "/var/tmp/" + fs::path(short_dir(dir_, "postgres")).filename().string();
         const std::string data = base + "/data";
         const std::string sockets = base.size() <= 80 ? base + "/run" : short_dir(dir_, "pg");
+        const passwd* owner = root ? getpwnam(user.c_str()) : nullptr;
+        // Only its owner (and root) can connect: hence no password.
+        for (const std::string& folder : {base, sockets})
+            if (auto ok = make_private(folder, owner ? owner->pw_uid : geteuid(),
+                                       owner ? owner->pw_gid : getegid());
+                !ok)
+                return ok.error();
         std::error_code ec;
-        for (const std::string& folder : {base, sockets}) {
-            fs::create_directories(folder, ec);
-            if (ec) return Error{Errc::io, "cannot make the folder " + folder + ": " + ec.message(), ""};
-            if (const passwd* owner = root ? getpwnam(user.c_str()) : nullptr)
-                if (chown(folder.c_str(), owner->pw_uid, owner->pw_gid) != 0)
-                    return Error{Errc::io, "cannot give " + folder + " to " + user, ""};
-            chmod(folder.c_str(), 0700);  // only its user (and root) may connect: hence no password
-        }
+        if (base != dir_ + "/postgres") fs::create_directory_symlink(base, dir_ + "/postgres", ec);
         if (!fs::exists(data + "/PG_VERSION", ec)) {
             if (auto ok = run_quietly({initdb, "--pgdata", data, "--username", "sightline", "--auth", "trust",
                                        "--encoding", "UTF8", "--no-locale"},
@@ -256,22 +267,33 @@ private:
                                     "# Made by `sightline up`.\n" + yaml::from_json(config::to_json(c)));
     }
 
+    // Ready: every worker that was started has joined, and what the broker itself needs is well.
     Result<void> wait_ready() {
         zmq::context_t context(1);
         Client client(context, {endpoints_, milliseconds(1000), milliseconds(500)});
+        const std::size_t wanted = fleet_.processes.size() - servers_and_brokers_;
         std::string last = "the broker does not answer";
+        const auto well = [&] {
+            const auto health = client.request({{"type", "health"}});
+            const auto pools = client.request({{"type", "pools"}});
+            if (!health || !pools) return false;
+            std::size_t joined = 0;
+            for (const json& pool : pools->value("pools", json::array()))
+                joined += pool.value("workers", json::array()).size();
+            last = std::to_string(joined) + " of " + std::to_string(wanted) + " workers joined";
+            bool ok = joined >= wanted;
+            for (const json& part : health->value("parts", json::array())) {
+                const std::string name = part.value("name", "");
+                if (part.value("ok", false) || std::find(stages.begin(), stages.end(), name) != stages.end())
+                    continue;
+                last += "; " + name + ": " + part.value("detail", "");
+                ok = false;
+            }
+            return ok;
+        };
         auto ok = until("waiting for the fleet to be ready",
-                        milliseconds(static_cast<std::int64_t>(options_.ready_s * 1000)), [&] {
-                            const auto health = client.request({{"type", "health"}});
-                            if (!health) return false;
-                            last.clear();
-                            for (const json& part : health->value("parts", json::array()))
-                                if (!part.value("ok", false))
-                                    last +=
-                                        " " + part.value("name", "") + " (" + part.value("detail", "") + ")";
-                            return health->value("ready", false);
-                        });
-        if (!ok && ok.error().code == Errc::timeout) ok.error().message += "; not ready:" + last;
+                        milliseconds(static_cast<std::int64_t>(options_.ready_s * 1000)), well);
+        if (!ok && ok.error().code == Errc::timeout) ok.error().message += "; " + last;
         return ok;
     }
 
@@ -280,6 +302,7 @@ private:
     const std::string dir_;
     std::string logs_, run_, redis_url_;
     std::vector<std::string> endpoints_;
+    std::size_t servers_and_brokers_ = 0;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // `sightline broker` (scripted, at once ready) and `sightline worker` (waits for SIGTERM).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -31,6 +32,9 @@ struct FleetTest : ::testing::Test {
     void TearDown() override {
         for (const char* name : {"/a", "/b"})
             if (const auto left = find_fleet(dir + name)) stop_fleet(*left);
+        std::error_code
+            ec;  // where the state folder is root's alone, PostgreSQL's lies elsewhere, behind a link
+        std::filesystem::remove_all(std::filesystem::read_symlink(dir + "/a/postgres", ec), ec);
         std::filesystem::remove_all(dir);
     }
     FleetOptions options(const std::string& name, const std::string& model = "yolox_nano") const {
@@ -97,6 +101,8 @@ TEST_F(FleetTest, WorkerThatEndsIsQuotedAndNothingIsLeft) {
 }
 
 TEST_F(FleetTest, WhatACrashLeftIsEndedFirst) {
+    std::filesystem::create_directories(dir);
+    chmod(dir.c_str(), 0700);  // the user that PostgreSQL runs as has no way in, when this is root
     const auto fleet = start_fleet(base, options("/a"));
     ASSERT_TRUE(fleet) << fleet.error().text();
     kill(fleet->processes[2].pid, SIGKILL);  // the broker
@@ -132,10 +138,11 @@ int main(int argc, char** argv) {
     if (role == "broker") {
         // Like the real one: not ready while a pool has no workers.
         const auto config = sl::config::load(option("--config"));
-        const bool ready = config && config->models.default_model != "no_such_model";
+        const bool joined = config && config->models.default_model != "no_such_model";
         sl::test::FakeBroker broker(
-            [=](const nlohmann::json&) {
-                return nlohmann::json{{"ready", ready}};
+            [=](const nlohmann::json& ask) -> nlohmann::json {
+                if (ask["type"] == "health") return {{"parts", {{{"name", "store"}, {"ok", true}}}}};
+                return {{"pools", {{{"workers", std::vector<int>(joined ? 3 : 0)}}}}};
             },
             option("--broker").substr(std::strlen("ipc://")), "");
         return sl::cli::wait_for_term();
