@@ -183,10 +183,11 @@ struct Task {
     std::vector<StreamParts> streams;  // final
     std::string state;                 // final: how the job ends: "succeeded" "failed" "canceled"
     std::string error;
+    std::map<std::string, std::string> engines;  // final: by pool, what detected there
     bool keep_outputs = true;   // sweep
     std::vector<Alert> alerts;  // deliver
-    MSGPACK_DEFINE_MAP(type, epoch, token, spec, home, stream, row, pieces, streams, state, error, keep_outputs,
-                       alerts)
+    MSGPACK_DEFINE_MAP(type, epoch, token, spec, home, stream, row, pieces, streams, state, error, engines,
+                       keep_outputs, alerts)
 };
 struct Answer {  // turn: payload S[s], D[s]
     std::string type = "answer";
@@ -213,9 +214,8 @@ struct ChunkMessage {  // ingest → preprocess. payload[0]: packets
     JobSpec spec;
     StreamInfo stream;
     Row row;
-    std::vector<Piece> pieces;
-    std::string traceparent;
-    MSGPACK_DEFINE_MAP(type, token, home, spec, stream, row, pieces, traceparent)
+    std::vector<Piece> pieces;  // empty: all
+    MSGPACK_DEFINE_MAP(type, token, home, spec, stream, row, pieces)
 };
 struct SourceMessage {  // preprocess → home. payload[0]: packets
     std::string type = "source";

@@ -20,6 +20,10 @@ bool interrupted() {
     return flag != 0;
 }
 
+void clear_interrupt() {
+    flag = 0;
+}
+
 Error interrupted_error() {
     return Error{Errc::canceled, "interrupted", ""};
 }

@@ -11,6 +11,7 @@ namespace sl::cli {
 // From here on SIGINT and SIGTERM set the flag and end waits early instead of ending the program.
 void catch_interrupts();
 bool interrupted();
+void clear_interrupt();  // the next signal is a new one
 Error interrupted_error();
 
 // Waits until `socket` can do `events` (ZMQ_POLLIN, ZMQ_POLLOUT). False: time is over or interrupted.

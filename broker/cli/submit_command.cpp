@@ -3,8 +3,8 @@
 #include "broker/cli/commands.hpp"
 #include "broker/cli/follow.hpp"
 #include "broker/cli/location.hpp"
+#include "broker/cli/params.hpp"
 #include "common/ids.hpp"
-#include "common/yaml.hpp"
 
 namespace sl::cli {
 namespace {
@@ -12,23 +12,13 @@ namespace {
 using nlohmann::json;
 
 struct Submit {
-    std::vector<std::string> files, set, tags;
-    std::string pipeline = "annotate", preset = "default", rules, output, key, tenant;
+    std::vector<std::string> files, tags;
+    JobParams params;
+    std::string output, key, tenant;
     int priority = 0;
     bool wait = false, watch = false;
     double limit_s = 0;
 };
-
-std::pair<std::string, std::string> halves(const std::string& text) {
-    const auto equals = std::min(text.find('='), text.size());
-    return {text.substr(0, equals), equals < text.size() ? text.substr(equals + 1) : ""};
-}
-
-// "0.4" is a number, "[a, b]" a list, anything that is no JSON a text.
-json value_of(const std::string& text) {
-    json value = json::parse(text, nullptr, false);
-    return value.is_discarded() ? json(text) : value;
-}
 
 Result<json> request_of(const Submit& o, const config::Config& config) {
     json inputs = json::array();
@@ -37,21 +27,16 @@ Result<json> request_of(const Submit& o, const config::Config& config) {
         if (!input) return input.error();
         inputs.push_back({{"root", input->root}, {"path", input->path}});
     }
-    json params = json::object();
-    for (const std::string& item : o.set) params[halves(item).first] = value_of(halves(item).second);
-    if (!o.rules.empty()) {
-        auto rules = yaml::load(o.rules);
-        if (!rules) return rules.error();
-        params["rules"] = json(yaml::to_json((*rules)["rules"] ? (*rules)["rules"] : *rules));
-    }
+    auto params = o.params.to_json();
+    if (!params) return params.error();
     json tags = json::object();
     for (const std::string& item : o.tags) tags[halves(item).first] = halves(item).second;
     json ask{{"type", "submit"},
              {"key", o.key.empty() ? make_ulid() : o.key},
              {"inputs", inputs},
-             {"pipeline", o.pipeline},
-             {"preset", o.preset},
-             {"params", params},
+             {"pipeline", o.params.pipeline},
+             {"preset", o.params.preset},
+             {"params", *params},
              {"priority", o.priority},
              {"tenant", o.tenant},
              {"tags", tags}};
@@ -93,11 +78,7 @@ void add_submit(CLI::App& app, Context& c) {
     auto o = std::make_shared<Submit>();
     auto* cmd = app.add_subcommand("submit", "give the fleet a job: annotate files or folders");
     cmd->add_option("file", o->files, "videos, folders, or ROOT:PATH")->required();
-    cmd->add_option("--preset", o->preset, "one of `sightline presets`")->capture_default_str();
-    cmd->add_option("--pipeline", o->pipeline, "one of `sightline pipelines`")->capture_default_str();
-    cmd->add_option("--set", o->set, "a parameter over the preset's: NAME=VALUE (repeatable)")
-        ->allow_extra_args(false);
-    cmd->add_option("--rules", o->rules, "YAML file with alert rules");
+    o->params.add_to(*cmd);
     cmd->add_option("--tag", o->tags, "KEY=VALUE or KEY, for `jobs --tag` (repeatable)")
         ->allow_extra_args(false);
     cmd->add_option("--output", o->output, "folder for the results, below a root");

@@ -51,7 +51,7 @@ class BusApi {
 public:
     virtual ~BusApi() = default;
     virtual void post(bus::Envelope item, bool urgent) = 0;  // to work()
-    // Repeated until answered; the answer comes to on_answer with the same number.
+    // Repeated until answered; the answer comes to on_answer with the number that is returned here.
     template <typename T>
     std::uint64_t request(T message, std::vector<schema::Bytes> payload = {}) {
         const std::uint64_t req = next_request();
@@ -82,7 +82,7 @@ public:
     // --- bus thread
     // A message from a peer or the broker that the loop does not know; true: taken (it is not queued to work()).
     virtual bool intercept(bus::Envelope&, BusApi&) { return false; }
-    virtual void on_answer(std::uint64_t /*req*/, const schema::Answer&, bus::Envelope&, BusApi&) {}
+    virtual void on_answer(const schema::Token&, const schema::Answer&, bus::Envelope&, BusApi&) {}
     virtual void on_drop(const schema::Token&, BusApi&) {}
     virtual void on_gone(const std::vector<schema::Peer>&, BusApi&) {}
     virtual void on_tick(Clock::time_point, BusApi&) {}

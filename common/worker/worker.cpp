@@ -307,7 +307,7 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
         const auto token = r->second.token;
         requests_.erase(r);
         if (m->status == "stale") return drop(token);
-        stage_.on_answer(m->req, *m, e, *this);
+        stage_.on_answer(token, *m, e, *this);
     } else if (type == "task") {
         take_task(std::move(e));
     } else if (type == "drain") {

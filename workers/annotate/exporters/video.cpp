@@ -1,4 +1,4 @@
-// video: annotated.mp4. Parts are segments of closed GOPs; the join copies packets and adds the audio.
+// video: video.mp4. Parts are segments of closed GOPs; the join copies packets and adds the audio.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -66,11 +66,11 @@ Result<Output> join(const JoinContext& context, const std::string& out_dir) {
     }
     if (segments.empty())
         return Output{"video", "annotated_video", "", R"({"reason":"no frame could be decoded"})"};
-    const std::string path = out_dir + "/annotated.mp4";
+    const std::string path = out_dir + "/video.mp4";
     const auto report = media::join_segments(context.stream, segments, context.source_path, path + ".tmp");
     const auto done = settle(path, report ? Result<void>() : report.error());
     if (!done) return done.error();
-    return Output{"video", "annotated_video", "annotated.mp4",
+    return Output{"video", "annotated_video", "video.mp4",
                   meta(context.stream, *report, context.complete)};
 }
 

@@ -1,0 +1,63 @@
+#include "broker/audit_thread.hpp"
+
+#include <poll.h>
+
+#include "common/log.hpp"
+
+namespace sl::broker {
+
+AuditThread::AuditThread(store::JobStore& log, store::Audit& audit)
+    : log_(log), audit_(audit), thread_([this] { run(); }) {}
+
+AuditThread::~AuditThread() {
+    stop_ = true;
+    bell_.close();
+}
+
+store::LogId AuditThread::position() const {
+    const std::lock_guard lock(mutex_);
+    return position_;
+}
+std::string AuditThread::why() const {
+    const std::lock_guard lock(mutex_);
+    return why_;
+}
+
+bool AuditThread::copy() {
+    const auto failed = [&](const Error& e) {
+        if (!away_.exchange(true)) log::error("audit_away", "{}", e.text());
+        const std::lock_guard lock(mutex_);
+        why_ = e.message;
+        return false;
+    };
+    auto at = audit_.position();
+    if (!at) return failed(at.error());
+    while (true) {
+        const auto entries = log_.read_log(*at, 1000);
+        if (!entries) return failed(entries.error());
+        if (!entries->empty()) {
+            if (const auto ok = audit_.append(*entries); !ok) return failed(ok.error());
+            *at = entries->back().id;
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            position_ = *at;
+        }
+        if (away_.exchange(false)) log::info("audit_back", "the audit trail takes rows again");
+        if (entries->empty()) return true;
+    }
+}
+
+void AuditThread::run() {
+    while (!stop_) {
+        const bool all = copy();
+        // Rung when there is more; otherwise look again now and then, for a trail that was away.
+        pollfd p{bell_.fd(), POLLIN, 0};
+        ::poll(&p, 1, all ? 5000 : 500);
+        while (bell_.try_take()) {
+        }
+    }
+    copy();
+}
+
+}  // namespace sl::broker

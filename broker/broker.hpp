@@ -1,0 +1,53 @@
+// The broker: admission, queue, leases, topology, events. One loop thread owns its sockets and the job
+// table; the store and the audit trail have threads of their own, because their calls block.
+//
+// Nothing that a transition promises is told to anybody before the store has it: replies and messages wait
+// behind the batch that carries the transition's writes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "broker/dispatch.hpp"
+#include "common/store/audit.hpp"
+#include "common/store/job_store.hpp"
+#include "schema/messages.hpp"
+
+namespace sl::broker {
+
+// What the broker needs to know of pipelines; given by the program.
+struct Catalogue {
+    // pipeline, preset, params → the resolved fields of spec.
+    std::function<Result<void>(const std::string& pipeline, const std::string& preset, const nlohmann::json& params,
+                               schema::JobSpec& spec)>
+        resolve;
+    std::function<nlohmann::json()> pipelines, presets, models;
+};
+
+struct Options {
+    std::string endpoint;  // of the jobs socket
+    std::string fleet = "default";
+    std::map<std::string, std::string> roots;  // name → absolute folder
+    schema::Input output;                      // where results go unless a submit says otherwise
+    std::int64_t queued_jobs = 512;
+    DispatchLimits limits;
+    std::int64_t round_ms = 250;
+    bool judge = true;                    // false: workers are threads of this process and cannot die alone
+    std::int64_t sweep_delay_ms = 5000;   // a zombie may still write a part for this long
+    std::int64_t lead_ttl_ms = 2000;
+    std::size_t keep_log = 20000;         // entries kept for replay once every consumer has them
+};
+
+// Waits for the lead, serves until stop_fd is readable, then gives the lead up. `serving` is called once
+// the sockets are bound. Errors: sockets cannot be bound, the store is not usable.
+Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::JobStore& audit_log, store::Audit& audit,
+                        const Catalogue& catalogue, const Options& options, int stop_fd,
+                        const std::function<void()>& serving = {});
+
+}  // namespace sl::broker

@@ -1,0 +1,37 @@
+#include "broker/cli/params.hpp"
+
+#include "common/yaml.hpp"
+
+namespace sl::cli {
+
+using nlohmann::json;
+
+std::pair<std::string, std::string> halves(const std::string& text) {
+    const auto equals = std::min(text.find('='), text.size());
+    return {text.substr(0, equals), equals < text.size() ? text.substr(equals + 1) : ""};
+}
+
+void JobParams::add_to(CLI::App& command) {
+    command.add_option("--preset", preset, "one of `sightline presets`")->capture_default_str();
+    command.add_option("--pipeline", pipeline, "one of `sightline pipelines`")->capture_default_str();
+    command.add_option("--set", set, "a parameter over the preset's: NAME=VALUE (repeatable)")->allow_extra_args(false);
+    command.add_option("--rules", rules, "YAML file with alert rules");
+}
+
+Result<json> JobParams::to_json() const {
+    json params = json::object();
+    for (const std::string& item : set) {
+        const auto [name, text] = halves(item);
+        // "0.4" is a number, "[a, b]" a list, anything that is no JSON a text.
+        json value = json::parse(text, nullptr, false);
+        params[name] = value.is_discarded() ? json(text) : value;
+    }
+    if (!rules.empty()) {
+        auto loaded = yaml::load(rules);
+        if (!loaded) return loaded.error();
+        params["rules"] = json(yaml::to_json((*loaded)["rules"] ? (*loaded)["rules"] : *loaded));
+    }
+    return params;
+}
+
+}  // namespace sl::cli

@@ -1,0 +1,273 @@
+// The jobs socket: a request is a row and a function; the function parses, calls, answers.
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+#include "broker/core.hpp"
+#include "common/files.hpp"
+#include "common/log.hpp"
+
+namespace sl::broker {
+namespace {
+
+// A field of a request, with its default; a wrong type is an error that names it.
+template <typename T>
+Result<T> field(const Json& body, const char* name, T fallback) {
+    const auto it = body.find(name);
+    if (it == body.end()) return fallback;
+    try {
+        return it->get<T>();
+    } catch (const Json::exception&) {
+        return Error{Errc::invalid_argument, "field '" + std::string(name) + "' has the wrong type (" + it->type_name() + ")",
+                     "see PROTOCOL.md section 3"};
+    }
+}
+
+Result<schema::Input> input_from(const Json& v, const char* what) {
+    if (!v.is_object())
+        return Error{Errc::invalid_argument, std::string(what) + " must be a map of root and path", "see PROTOCOL.md section 3.1"};
+    auto root = field<std::string>(v, "root", "");
+    auto path = field<std::string>(v, "path", "");
+    if (!root) return root.error();
+    if (!path) return path.error();
+    return schema::Input{*root, *path};
+}
+
+Json error_reply(const Error& e) {
+    return {{"ok", false}, {"code", code_name(e.code)}, {"message", e.message}, {"hint", e.hint}};
+}
+
+}  // namespace
+
+void Core::from_client(std::vector<zmq::message_t> frames) {
+    // REQ sockets put an empty frame between the route and the message; it goes back as it came.
+    std::vector<zmq::message_t> route;
+    route.push_back(std::move(frames.front()));
+    frames.erase(frames.begin());
+    if (!frames.empty() && frames.front().size() == 0) {
+        route.push_back(std::move(frames.front()));
+        frames.erase(frames.begin());
+    }
+    Json reply, req;
+    // Envelope::parse bounds depth and size before nlohmann's recursive reader sees the bytes.
+    auto e = bus::Envelope::parse(std::move(frames));
+    if (!e) {
+        ++bad_messages_;
+        const std::string from(route.front().to_string_view());
+        if (complained_.size() < 10000 && complained_.insert(from).second) log::warn("bad_message", "socket=jobs {}", e.error().message);
+        reply = error_reply(e.error());
+    } else {
+        const Json body = Json::from_msgpack(e->header(), true, false);
+        if (body.is_discarded()) {
+            reply = error_reply({Errc::bad_message, "cannot read the request's map", ""});
+        } else {
+            if (const auto r = body.find("req"); r != body.end()) req = *r;
+            auto result = request(e->type(), body);
+            reply = result ? std::move(*result) : error_reply(result.error());
+            if (result) reply["ok"] = true;
+        }
+    }
+    reply["type"] = "reply";
+    if (!req.is_null()) reply["req"] = req;
+    auto shared = std::make_shared<std::pair<std::vector<zmq::message_t>, Json>>(std::move(route), std::move(reply));
+    later([this, shared] {
+        auto& out = shared->first;
+        out.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
+        const auto bytes = Json::to_msgpack(shared->second);
+        out.emplace_back(bytes.data(), bytes.size());
+        try {
+            if (!bus::send(jobs_, out)) ++lost_replies_;
+        } catch (const zmq::error_t&) {
+            ++lost_replies_;  // the client left
+        }
+    });
+}
+
+Result<Json> Core::submit(const Json& body) {
+    if (store_.away())
+        return Error{Errc::unavailable, "cannot keep a new job now: the store does not answer (" + store_.why() + ")", "submit again in a while"};
+    schema::JobSpec spec;
+    auto key = field<std::string>(body, "key", "");
+    auto pipeline = field<std::string>(body, "pipeline", "annotate");
+    auto preset = field<std::string>(body, "preset", "default");
+    auto priority = field<std::int32_t>(body, "priority", 0);
+    auto tenant = field<std::string>(body, "tenant", "");
+    auto tags = field<std::map<std::string, std::string>>(body, "tags", {});
+    auto name = field<std::string>(body, "name", "");
+    for (const Error* e : {key ? nullptr : &key.error(), pipeline ? nullptr : &pipeline.error(), preset ? nullptr : &preset.error(),
+                           priority ? nullptr : &priority.error(), tenant ? nullptr : &tenant.error(), tags ? nullptr : &tags.error(),
+                           name ? nullptr : &name.error()})
+        if (e) return *e;
+    const auto inputs = body.find("inputs");
+    if (inputs == body.end() || !inputs->is_array() || inputs->empty())
+        return Error{Errc::invalid_argument, "a submit needs at least one input", "inputs: [{root, path}]"};
+    for (const auto& v : *inputs) {
+        auto in = input_from(v, "an input");
+        if (!in) return in.error();
+        spec.inputs.push_back(*in);
+    }
+    spec.output = options_.output;
+    if (const auto out = body.find("output"); out != body.end()) {
+        auto o = input_from(*out, "output");
+        if (!o) return o.error();
+        spec.output = *o;
+    }
+    const auto root_path = [&](const schema::Input& in) -> Result<std::string> {
+        if (const auto r = options_.roots.find(in.root); r != options_.roots.end()) return r->second;
+        std::string known;
+        for (const auto& [n, p] : options_.roots) known += (known.empty() ? "" : ", ") + n;
+        return Error{Errc::invalid_argument, "there is no root '" + in.root + "'", "the configured roots are: " + (known.empty() ? "none" : known)};
+    };
+    // Paths are looked at here, where the mistake can still be answered; ingest looks again.
+    for (const auto& in : spec.inputs) {
+        auto root = root_path(in);
+        if (!root) return root.error();
+        if (auto at = files::resolve_below(in.root, *root, in.path); !at) return at.error();
+    }
+    auto out_root = root_path(spec.output);
+    if (!out_root) return out_root.error();
+    if (auto at = files::place_below(spec.output.root, *out_root, spec.output.path); !at) return at.error();
+    const auto params = body.value("params", Json::object());
+    if (!params.is_object()) return Error{Errc::invalid_argument, "params must be a map", ""};
+    if (auto ok = catalogue_.resolve(*pipeline, *preset, params, spec); !ok) return ok.error();
+    if (*priority < -100 || *priority > 100)
+        return Error{Errc::invalid_argument, "priority " + std::to_string(*priority) + " is outside -100 … 100", ""};
+    std::int64_t queued = 0;
+    for (const auto& [id, job] : table_.jobs()) queued += job.state == JobState::queued;
+    if (queued >= options_.queued_jobs) {
+        Json reply = error_reply({Errc::unavailable, "the queue is full (" + std::to_string(queued) + " jobs)", "submit again later"});
+        reply["code"] = "ADMISSION_REJECT";
+        reply["retry_after_s"] = 5;
+        return reply;
+    }
+    spec.priority = *priority;
+    spec.tenant = *tenant;
+    spec.tags = *tags;
+    spec.submitted_ns = now_ns();
+    for (const char c : *name)
+        if (!std::isalnum(static_cast<unsigned char>(c)) && !std::strchr("-_.", c))
+            return Error{Errc::invalid_argument, "the job name '" + *name + "' holds other characters than letters, digits, '-', '_' and '.'", ""};
+    if (*name == "." || *name == "..") return Error{Errc::invalid_argument, "'" + *name + "' is no job name", ""};
+    spec.job = name->empty() ? make_ulid() : *name;
+    auto id = table_.submit(std::move(spec), *key, journal_);
+    if (!id) return id.error();
+    const Job& job = *table_.find(*id);
+    Json reply{{"job", *id}, {"state", state_name(job.state)}, {"queue_position", queue_position(job)}};
+    if (!durations_s_.empty()) {
+        double sum = 0;
+        for (const double d : durations_s_) sum += d;
+        reply["predicted_start_s"] = sum / double(durations_s_.size()) * double(queue_position(job)) / double(options_.limits.running_jobs);
+    }
+    return reply;
+}
+
+Result<Json> Core::request(const std::string& type, const Json& body) {
+    const auto job_of = [&]() -> Result<Job*> {
+        auto id = field<std::string>(body, "job", "");
+        if (!id) return id.error();
+        if (Job* job = table_.find(*id)) return job;
+        return Error{Errc::not_found, "there is no job '" + *id + "'", "`sightline jobs` lists them"};
+    };
+    if (type == "ping") {
+        Json roots = Json::array();
+        for (const auto& [name, path] : options_.roots) roots.push_back(name);
+        return Json{{"version", "0.1.0"},       {"commit", sl::commit()}, {"protocol", schema::protocol_id}, {"fleet", options_.fleet},
+                    {"epoch", epoch_},          {"roots", roots},         {"events_last", table_.last_id().text()}};
+    }
+    if (type == "submit") return submit(body);
+    if (type == "job") {
+        auto job = job_of();
+        if (!job) return job.error();
+        return Json{{"job", job_view(**job)}};
+    }
+    if (type == "jobs") {
+        auto limit = field<std::int64_t>(body, "limit", 100);
+        auto state = field<std::string>(body, "state", "");
+        auto tag = field<std::string>(body, "tag", "");
+        if (!limit) return limit.error();
+        if (!state) return state.error();
+        if (!tag) return tag.error();
+        std::vector<const Job*> all;
+        for (const auto& [id, job] : table_.jobs()) {
+            if (!state->empty() && *state != state_name(job.state)) continue;
+            if (!tag->empty()) {
+                const auto eq = tag->find('=');
+                const auto t = job.spec.tags.find(tag->substr(0, eq));
+                if (t == job.spec.tags.end() || (eq != std::string::npos && t->second != tag->substr(eq + 1))) continue;
+            }
+            all.push_back(&job);
+        }
+        std::stable_sort(all.begin(), all.end(), [](const Job* a, const Job* b) { return a->spec.submitted_ns > b->spec.submitted_ns; });
+        Json jobs = Json::array();
+        for (const Job* job : all)
+            if (std::int64_t(jobs.size()) < *limit) jobs.push_back(job_view(*job));
+        return Json{{"jobs", jobs}};
+    }
+    if (type == "cancel") {
+        auto job = job_of();
+        if (!job) return job.error();
+        auto keep = field<bool>(body, "keep_partial", false);
+        if (!keep) return keep.error();
+        auto state = table_.cancel((*job)->id(), *keep, journal_);
+        if (!state) return state.error();
+        // Workers let go with their next beat: the tokens are no longer current.
+        return Json{{"state", state_name(*state)}};
+    }
+    if (type == "artifacts") {
+        auto job = job_of();
+        if (!job) return job.error();
+        const auto& out = (*job)->spec.output;
+        const std::string path = (out.path.empty() ? "" : out.path + "/") + (*job)->id();
+        Json reply{{"root", out.root}, {"path", path}};
+        if (const auto root = options_.roots.find(out.root); root != options_.roots.end() && !(*job)->manifest_digest.empty())
+            if (const auto text = files::read(root->second + "/" + path + "/manifest.json")) {
+                auto manifest = Json::parse(*text, nullptr, false);
+                if (!manifest.is_discarded()) reply["manifest"] = std::move(manifest);
+            }
+        return reply;
+    }
+    if (type == "log") {
+        auto since = field<std::string>(body, "since", "");
+        auto topics = field<std::vector<std::string>>(body, "topics", {});
+        auto limit = field<std::int64_t>(body, "limit", 1000);
+        if (!since) return since.error();
+        if (!topics) return topics.error();
+        if (!limit) return limit.error();
+        store::LogId after;
+        if (!since->empty()) {
+            auto id = store::parse_log_id(*since);
+            if (!id) return id.error();
+            after = *id;
+        }
+        Json entries = Json::array();
+        auto at = std::upper_bound(recent_.begin(), recent_.end(), after, [](const store::LogId& id, const auto& e) { return id < e.id; });
+        store::LogId last = after;
+        for (; at != recent_.end() && std::int64_t(entries.size()) < std::clamp<std::int64_t>(*limit, 1, 1000); ++at) {
+            last = at->id;
+            if (!topics->empty() && std::none_of(topics->begin(), topics->end(), [&](const auto& t) { return at->topic.starts_with(t); })) continue;
+            entries.push_back({{"id", at->id.text()},
+                               {"topic", at->topic},
+                               {"kind", at->kind},
+                               {"job", at->job},
+                               {"time_ns", at->time_ns},
+                               {"body", Json::parse(at->body, nullptr, false)}});
+        }
+        return Json{{"entries", entries}, {"last", last.text()}};
+    }
+    if (type == "pools") return Json{{"pools", pools_view()}};
+    if (type == "pipelines") return Json{{"pipelines", catalogue_.pipelines()}};
+    if (type == "presets") return Json{{"presets", catalogue_.presets()}};
+    if (type == "models") {
+        Json models = catalogue_.models();
+        for (auto& m : models) {
+            std::int64_t n = 0;
+            for (const auto& [id, member] : members_.all()) n += member.hello.pool == m.value("pool", "");
+            m["workers"] = n;
+        }
+        return Json{{"models", models}};
+    }
+    if (type == "health") return health_view();
+    return Error{Errc::bad_message, "there is no request '" + type + "'", "see PROTOCOL.md section 3"};
+}
+
+}  // namespace sl::broker

@@ -1,0 +1,320 @@
+#include "broker/core.hpp"
+
+#include <unistd.h>
+
+#include "common/log.hpp"
+
+namespace sl::broker {
+
+
+
+Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store, AuditThread& audit,
+           JobTable table, std::uint64_t epoch)
+    : catalogue_(catalogue),
+      options_(options),
+      store_(store),
+      audit_(audit),
+      epoch_(epoch),
+      jobs_(bus::make_socket(context, bus::Kind::jobs_router)),
+      workers_(bus::make_socket(context, bus::Kind::workers_router)),
+      events_(bus::make_socket(context, bus::Kind::events_xpub)),
+      table_(std::move(table)) {
+    // After a take-over the workers that hold leases get time to say so. A table without leases needs none.
+    const auto leases = table_.leases();
+    quiet_until_ = Clock::now() + (leases.empty() ? Clock::duration{} : rounds(4));
+    for (const auto& [token, holder] : leases) granted_[token] = quiet_until_;
+}
+
+Result<void> Core::bind() {
+    auto at = bus::broker_endpoints(options_.endpoint);
+    if (!at) return at.error();
+    if (auto ok = bus::bind(jobs_, at->jobs); !ok) return ok;
+    if (auto ok = bus::bind(workers_, at->workers); !ok) return ok;
+    return bus::bind(events_, at->events);
+}
+
+Result<void> Core::run(int stop_fd) {
+    auto tick = Clock::now();
+    while (!ended_) {
+        zmq::pollitem_t polled[] = {{jobs_.handle(), 0, ZMQ_POLLIN, 0},
+                                    {workers_.handle(), 0, ZMQ_POLLIN, 0},
+                                    {events_.handle(), 0, ZMQ_POLLIN, 0},
+                                    {nullptr, store_.outcomes().fd(), ZMQ_POLLIN, 0},
+                                    {nullptr, stop_fd, ZMQ_POLLIN, 0}};
+        zmq::poll(polled, std::size(polled), milliseconds(options_.round_ms / 5));
+        if (polled[4].revents & ZMQ_POLLIN) break;
+        const auto now = Clock::now();
+        // This loop stood still (a stopped process, a starved machine): everybody else looks silent now.
+        if (now - tick > rounds(2)) quiet_until_ = std::max(quiet_until_, now + rounds(4));
+        tick = now;
+        while (auto outcome = store_.outcomes().try_take()) durable(*outcome);
+        // Bounded turns, so that no socket starves another.
+        for (int i = 0; i < 256; ++i)
+            if (auto frames = bus::receive(workers_))
+                from_worker(std::move(*frames));
+            else
+                break;
+        for (int i = 0; i < 256; ++i)
+            if (auto frames = bus::receive(jobs_))
+                from_client(std::move(*frames));
+            else
+                break;
+        welcome_subscriber();
+        if (now >= quiet_until_) {
+            judge();
+            if (peers_changed_) send_peers();
+            grant();
+        }
+        commit();
+    }
+    if (ended_) return *ended_;
+    // A clean end: what was decided becomes durable before the lead is given up.
+    const auto until = Clock::now() + std::chrono::seconds(2);
+    commit();
+    while (in_flight_ && !ended_ && Clock::now() < until) {
+        zmq::pollitem_t p{nullptr, store_.outcomes().fd(), ZMQ_POLLIN, 0};
+        zmq::poll(&p, 1, milliseconds(50));
+        while (auto outcome = store_.outcomes().try_take()) durable(*outcome);
+        commit();
+    }
+    return {};
+}
+
+// One batch at a time: what comes in meanwhile shares the next one, and its fsync.
+void Core::commit() {
+    if (in_flight_) return;
+    if (journal_.empty()) {
+        auto after = std::move(after_);
+        after_.clear();
+        for (auto& f : after) f();
+        return;
+    }
+    in_flight_.emplace(InFlight{++batch_number_, journal_.log, std::move(after_)});
+    after_.clear();
+    store_.commit({epoch_, batch_number_, std::move(journal_.writes), std::move(journal_.log)});
+    journal_ = {};
+}
+
+void Core::durable(const StoreThread::Outcome& outcome) {
+    if (outcome.number == 0) {
+        ended_ = outcome.error;
+        return;
+    }
+    if (!in_flight_ || in_flight_->number != outcome.number) return;
+    InFlight done = std::move(*in_flight_);
+    in_flight_.reset();
+    for (auto& entry : done.log) publish(entry);
+    if (!done.log.empty()) audit_.wake();
+    trim_log();
+    for (auto& f : done.after) f();
+}
+
+void Core::publish_backlog(const std::vector<store::LogEntry>& entries) {
+    for (const auto& e : entries) publish(e);
+}
+
+void Core::publish(const store::LogEntry& entry) {
+    const Json map{{"id", entry.id.text()}, {"topic", entry.topic},     {"kind", entry.kind},
+                   {"job", entry.job},      {"time_ns", entry.time_ns}, {"body", Json::parse(entry.body, nullptr, false)}};
+    std::vector<zmq::message_t> frames;
+    frames.emplace_back(entry.topic.data(), entry.topic.size());
+    frames.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
+    const auto bytes = Json::to_msgpack(map);
+    frames.emplace_back(bytes.data(), bytes.size());
+    bus::send(events_, frames);  // XPUB never blocks: a subscriber that is too slow asks for the rest by `log`
+    recent_.push_back(entry);
+}
+
+void Core::welcome_subscriber() {
+    while (auto frames = bus::receive(events_)) {
+        const auto text = frames->front().to_string();
+        if (text.empty() || text[0] != 1) continue;
+        const std::string topic = text.substr(1);
+        const auto bytes = Json::to_msgpack({{"kind", "welcome"}, {"topic", topic}, {"id", table_.last_id().text()}});
+        std::vector<zmq::message_t> out;
+        out.emplace_back(topic.data(), topic.size());
+        out.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
+        out.emplace_back(bytes.data(), bytes.size());
+        bus::send(events_, out);
+    }
+}
+
+void Core::trim_log() {
+    if (recent_.size() <= options_.keep_log + 1000) return;
+    // Only what every consumer has: subscribers by age, the audit trail and the alert stage by their cursors.
+    const auto audited = audit_.position();
+    const auto undelivered = table_.undelivered_count();
+    store::LogId upto;
+    while (recent_.size() > options_.keep_log && recent_.front().id <= audited &&
+           (undelivered == 0 || recent_.front().id <= table_.delivered_upto())) {
+        upto = recent_.front().id;
+        recent_.pop_front();
+    }
+    if (upto != store::LogId{}) store_.trim(upto);
+}
+
+// --- leases --------------------------------------------------------------------------------------------
+
+void Core::judge() {
+    const auto now = Clock::now();
+    if (options_.judge)
+        for (const auto& worker : members_.silent(now, rounds(2.5))) lose(worker, "worker.lost");
+    for (const auto& [token, holder] : table_.leases()) {
+        const Member* m = members_.find(holder);
+        if (m && m->held.contains(token)) {
+            granted_[token] = now;
+            continue;
+        }
+        const auto since = granted_.emplace(token, now).first->second;
+        // The holder is gone (its leases went with it), or it never took the lease or let it go.
+        if (!m || now - since > rounds(m->listed ? 2.5 : 6)) {
+            log::info("lease_lost", "unit={} job={} stream={} seq={} holder={}", token.unit, token.job, token.stream, token.seq, holder);
+            table_.lost(token, journal_);
+            granted_.erase(token);
+        }
+    }
+    if (granted_.size() > 100000) std::erase_if(granted_, [&](const auto& g) { return !table_.current(g.first); });
+}
+
+void Core::lose(const std::string& worker, const char* kind) {
+    const Member* m = members_.find(worker);
+    if (!m) return;
+    log::info(kind, "worker={} pool={} host={} pid={}", worker, m->hello.pool, m->hello.host, m->hello.pid);
+    table_.event(journal_, "pool." + m->hello.pool, kind, "",
+                 Json{{"worker", worker}, {"stage", m->hello.stage}, {"host", m->hello.host}, {"pid", m->hello.pid}}.dump());
+    members_.erase(worker);
+    peers_changed_ = true;
+    for (const auto& [token, holder] : table_.leases())
+        if (holder == worker) {
+            table_.lost(token, journal_);
+            granted_.erase(token);
+        }
+}
+
+void Core::grant() {
+    if (store_.away()) return;
+    while (const auto g = next_grant(table_, members_, options_.limits, Clock::now())) carry_out(*g);
+}
+
+void Core::carry_out(const Grant& g) {
+    Job* job = table_.find(g.job);
+    if (g.unit == "chunk") {
+        Member& home = *members_.find(g.worker);
+        schema::Expect m;
+        m.epoch = epoch_;
+        m.token = table_.lease_chunk(*job, g.stream, g.seq, g.worker, journal_);
+        m.n = ++home.expects;
+        m.spec = job->spec;
+        const Stream& s = job->streams[std::size_t(g.stream)];
+        m.stream = s.info;
+        m.row = s.chunks[std::size_t(g.seq)].row;
+        m.recorded = s.detections.contains(g.seq);
+        home.slots[m.token] = m.n;
+        granted_[m.token] = Clock::now();
+        later([this, worker = g.worker, m = std::move(m)] { send_worker(worker, bus::Envelope::make(m)); });
+        return;
+    }
+    schema::Task m;
+    m.epoch = epoch_;
+    if (g.unit == "deliver") {
+        constexpr std::size_t most = 64;
+        m.alerts = table_.undelivered(most);
+        m.token = table_.lease_deliver(g.worker, most);
+    } else {
+        m.spec = job->spec;
+        if (g.unit == "scan") {
+            m.token = table_.lease_scan(*job, g.worker, journal_);
+        } else if (g.unit == "final") {
+            m.token = table_.lease_final(*job, g.worker, journal_);
+            m.streams = table_.stream_parts(*job);
+            m.state = state_name(job->ending);
+            m.error = job->error;
+            for (const auto& [id, member] : members_.all()) m.engines[member.hello.pool] = member.hello.engine;
+            std::erase_if(m.engines, [](const auto& e) { return !e.first.starts_with("detect/"); });
+        } else {
+            m.token = table_.lease_sweep(*job, g.worker, journal_);
+            m.keep_outputs = job->state != JobState::canceled || job->keep_partial;
+        }
+    }
+    granted_[m.token] = Clock::now();
+    later([this, worker = g.worker, m = std::move(m)] { send_worker(worker, bus::Envelope::make(m)); });
+}
+
+void Core::send_peers() {
+    peers_changed_ = false;
+    schema::Peers m;
+    m.epoch = epoch_;
+    m.n = ++peers_n_;
+    m.workers = members_.peers();
+    for (const auto& [id, member] : members_.all()) send_worker(id, bus::Envelope::make(m));
+}
+
+void Core::send_worker(const std::string& worker, bus::Envelope message) {
+    std::vector<zmq::message_t> frames;
+    frames.emplace_back(worker.data(), worker.size());
+    message.append_to(frames);
+    try {
+        bus::send(workers_, frames);
+    } catch (const zmq::error_t& e) {
+        // Not connected now: it repeats its requests, and leases that it never lists are lost.
+        log::debug("worker_unreachable", "worker={} why={}", worker, e.what());
+    }
+}
+
+// --- the whole -----------------------------------------------------------------------------------------
+
+Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::JobStore& audit_log, store::Audit& audit,
+                        const Catalogue& catalogue, const Options& options, int stop_fd, const std::function<void()>& serving) {
+    const std::string id = make_ulid();
+    bool said = false;
+    while (true) {
+        auto lead = jobs.lead(id, options.lead_ttl_ms);
+        if (!lead && lead.error().code != Errc::unavailable && lead.error().code != Errc::timeout) return lead.error();
+        if (!lead || !lead->leads) {
+            if (!said) log::warn("waiting_for_lead", "{}", lead ? "broker " + lead->leader + " leads" : lead.error().text());
+            said = true;
+            zmq::pollitem_t p{nullptr, stop_fd, ZMQ_POLLIN, 0};
+            zmq::poll(&p, 1, milliseconds(300));
+            if (p.revents & ZMQ_POLLIN) return {};
+            continue;
+        }
+        said = false;
+        auto records = jobs.load();
+        if (!records) {
+            log::warn("load_failed", "{}", records.error().text());
+            if (records.error().code != Errc::unavailable && records.error().code != Errc::timeout) return records.error();
+            continue;
+        }
+        std::vector<store::LogEntry> entries;
+        for (store::LogId at;;) {
+            auto page = jobs.read_log(at, 5000);
+            if (!page) return page.error();
+            if (page->empty()) break;
+            at = page->back().id;
+            std::move(page->begin(), page->end(), std::back_inserter(entries));
+        }
+        JobTable table(lead->epoch, {});
+        if (auto ok = table.load(*records); !ok) return ok;
+        table.load_undelivered(entries);
+
+        Result<void> ended;
+        {
+            StoreThread store_thread(jobs, id, options.lead_ttl_ms);
+            AuditThread audit_thread(audit_log, audit);
+            Core core(context, catalogue, options, store_thread, audit_thread, std::move(table), lead->epoch);
+            if (auto ok = core.bind(); !ok) return ok;
+            core.publish_backlog(entries);
+            log::info("leading", "broker={} epoch={} endpoint={} log={}", id, lead->epoch, options.endpoint, entries.size());
+            if (serving) serving();
+            ended = core.run(stop_fd);
+        }
+        if (ended) {
+            if (auto ok = jobs.resign(id); !ok) log::warn("resign_failed", "{}", ok.error().text());
+            return {};
+        }
+        log::warn("lead_lost", "{}", ended.error().text());
+        if (ended.error().code != Errc::stale) return ended;
+    }
+}
+
+}  // namespace sl::broker

@@ -1,0 +1,103 @@
+// Core: the loop thread of a leading broker. Split over files by who speaks: core.cpp (loop, commits,
+// events, leases), worker_messages.cpp, client_requests.cpp, job_view.cpp.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/audit_thread.hpp"
+#include "broker/broker.hpp"
+#include "broker/store_thread.hpp"
+#include "common/bus/endpoint.hpp"
+#include "common/bus/socket.hpp"
+
+namespace sl::broker {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+class Core {
+public:
+    Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store, AuditThread& audit,
+         JobTable table, std::uint64_t epoch);
+
+    Result<void> bind();
+    Result<void> run(int stop_fd);  // stale: the lead is lost
+
+    void publish_backlog(const std::vector<store::LogEntry>& entries);
+
+private:
+    // --- core.cpp
+    void later(std::function<void()> after) { after_.push_back(std::move(after)); }
+    void commit();
+    void durable(const StoreThread::Outcome& outcome);
+    void publish(const store::LogEntry& entry);
+    void welcome_subscriber();
+    void judge();
+    void lose(const std::string& worker, const char* kind);
+    void grant();
+    void carry_out(const Grant& grant);
+    void send_peers();
+    void send_worker(const std::string& worker, bus::Envelope message);
+    void trim_log();
+    Clock::duration rounds(double n) const {
+        return std::chrono::duration_cast<Clock::duration>(std::chrono::milliseconds(options_.round_ms) * n);
+    }
+
+    // --- worker_messages.cpp
+    void from_worker(std::vector<zmq::message_t> frames);
+    void on_hello(const bus::Envelope& e);
+    void on_beat(Member& m, const schema::Beat& beat);
+    void on_request(const std::string& worker, bus::Envelope& e);
+    void answer(const std::string& worker, std::uint64_t req, const std::string& status, std::vector<schema::Bytes> payload = {});
+    void fetch(const std::string& worker, const schema::Fetch& fetch);
+
+    // --- client_requests.cpp
+    void from_client(std::vector<zmq::message_t> frames);
+    Result<Json> request(const std::string& type, const Json& body);
+    Result<Json> submit(const Json& body);
+
+    // --- job_view.cpp
+    Json job_view(const Job& job) const;
+    Json pools_view() const;
+    Json health_view() const;
+    std::int64_t queue_position(const Job& job) const;
+
+    const Catalogue& catalogue_;
+    const Options& options_;
+    StoreThread& store_;
+    AuditThread& audit_;
+    const std::uint64_t epoch_;
+
+    zmq::socket_t jobs_, workers_, events_;
+    JobTable table_;
+    Members members_;
+
+    Journal journal_;                          // of the next batch
+    std::vector<std::function<void()>> after_;  // to do once it is durable
+    struct InFlight {
+        std::uint64_t number = 0;
+        std::vector<store::LogEntry> log;
+        std::vector<std::function<void()>> after;
+    };
+    std::optional<InFlight> in_flight_;
+    std::uint64_t batch_number_ = 0;
+    std::optional<Error> ended_;
+
+    std::deque<store::LogEntry> recent_;  // what `log` answers from
+    Clock::time_point quiet_until_;       // nobody is judged and nothing granted before
+    std::map<schema::Token, Clock::time_point> granted_;  // when, for leases not listed yet
+    bool peers_changed_ = false;
+    std::uint64_t peers_n_ = 0;
+    std::uint64_t fetch_turn_ = 0;
+    std::uint64_t bad_messages_ = 0, lost_replies_ = 0;
+    std::set<std::string> complained_;
+    std::deque<double> durations_s_;                  // of the last jobs, for the predicted start
+};
+
+}  // namespace sl::broker

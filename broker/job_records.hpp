@@ -1,0 +1,58 @@
+// What the job table keeps in the store: one record "job:{id}" a job, its fields as msgpack maps
+// (schema/redis/KEYS.md section "Records"). Add optional keys only.
+#pragma once
+
+#include "schema/types.hpp"
+
+namespace sl::broker {
+
+struct UnitRecord {
+    std::int32_t state = 0;  // 0 none, 1 pending, 2 leased, 3 done
+    std::int32_t attempt = 0;
+    std::uint64_t nonce = 0;
+    std::string holder;
+    std::int32_t failures = 0;
+    MSGPACK_DEFINE_MAP(state, attempt, nonce, holder, failures)
+};
+
+struct JobRecord {  // field "job"
+    schema::JobSpec spec;
+    std::string key;
+    std::string state = "queued";
+    std::string ending = "succeeded";
+    std::string error_code, error;
+    std::int64_t started_ns = 0, ended_ns = 0;
+    UnitRecord scan, final, sweep;
+    bool found = false, keep_partial = false, swept = false;
+    std::int32_t streams = 0;
+    std::string manifest_digest;
+    MSGPACK_DEFINE_MAP(spec, key, state, ending, error_code, error, started_ns, ended_ns, scan, final, sweep, found,
+                       keep_partial, swept, streams, manifest_digest)
+};
+
+struct StreamRecord {  // field "stream/{i}"
+    std::string name;
+    schema::StreamInfo info;
+    bool scanned = false;
+    std::string error_code, error;
+    std::int64_t chunks = 0;
+    std::int64_t dead_at = INT64_MAX;
+    std::int64_t done = 0;  // with the counters: what is left to show when the chunks were forgotten
+    schema::Counters counters;
+    MSGPACK_DEFINE_MAP(name, info, scanned, error_code, error, chunks, dead_at, done, counters)
+};
+
+struct ChunkRecord {  // field "chunk/{i}/{seq}"
+    schema::Row row;
+    std::string state = "pending";
+    std::int32_t attempt = 0;
+    std::uint64_t nonce = 0;
+    std::string holder;
+    std::int32_t failures = 0;
+    std::vector<schema::Part> parts;
+    std::vector<schema::Alert> alerts;
+    schema::Counters counters;
+    MSGPACK_DEFINE_MAP(row, state, attempt, nonce, holder, failures, parts, alerts, counters)
+};
+
+}  // namespace sl::broker

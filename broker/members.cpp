@@ -1,0 +1,64 @@
+#include "broker/members.hpp"
+
+#include <algorithm>
+
+namespace sl::broker {
+
+Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::string>& roots, Clock::time_point now) {
+    static const std::set<std::string> stages{"ingest", "preprocess", "detect", "annotate", "alert"};
+    if (hello.worker.empty() || !stages.contains(hello.stage))
+        return Error{Errc::invalid_argument, "cannot take in a worker of stage '" + hello.stage + "'", ""};
+    if (hello.endpoints.empty())
+        return Error{Errc::invalid_argument, "worker " + hello.worker + " announced no endpoint", "give it a run folder or an address to bind"};
+    if (hello.stage == "ingest" || hello.stage == "annotate")
+        for (const auto& root : roots)
+            if (std::find(hello.roots.begin(), hello.roots.end(), root) == hello.roots.end())
+                return Error{Errc::invalid_argument,
+                             "worker " + hello.worker + " on " + hello.host + " has no root '" + root + "'",
+                             "mount it there and name it under `roots:` in that host's configuration"};
+    // The same bytes: all workers of a pool compute with the same engine build and CPU class.
+    for (const auto& [id, m] : members_)
+        if (id != hello.worker && m.hello.pool == hello.pool && m.hello.engine != hello.engine)
+            return Error{Errc::conflict,
+                         "worker " + hello.worker + " runs '" + hello.engine + "', its pool " + hello.pool + " runs '" + m.hello.engine +
+                             "': their results may differ in the last bits",
+                         "run the same build on the same CPU class, or another fleet"};
+    Member& m = members_[hello.worker];
+    const bool fresh = m.hello.worker.empty();
+    m.hello = hello;
+    m.heard = now;
+    return fresh;
+}
+
+Member* Members::find(const std::string& worker) {
+    const auto it = members_.find(worker);
+    return it == members_.end() ? nullptr : &it->second;
+}
+
+std::vector<std::string> Members::silent(Clock::time_point now, Clock::duration limit) const {
+    std::vector<std::string> ids;
+    for (const auto& [id, m] : members_)
+        if (now - m.heard > limit) ids.push_back(id);
+    return ids;
+}
+
+std::vector<schema::Peer> Members::peers() const {
+    std::vector<schema::Peer> peers;
+    for (const auto& [id, m] : members_)
+        if (!m.draining) peers.push_back({id, m.hello.stage, m.hello.pool, m.hello.host, m.hello.process, m.hello.endpoints});
+    return peers;
+}
+
+bool Members::serves(const std::string& pool) const {
+    return std::any_of(members_.begin(), members_.end(),
+                       [&](const auto& m) { return m.second.hello.pool == pool && !m.second.draining; });
+}
+
+std::vector<std::string> Members::missing(const schema::JobSpec& spec) const {
+    std::vector<std::string> pools{"ingest", "preprocess", "annotate"};
+    for (const auto& p : spec.pools) pools.push_back(p.name);
+    std::erase_if(pools, [&](const auto& p) { return serves(p); });
+    return pools;
+}
+
+}  // namespace sl::broker

@@ -1,0 +1,94 @@
+#include "broker/program.hpp"
+
+#include "common/cpu.hpp"
+#include "common/roots.hpp"
+#include "workers/alert/alert.hpp"
+#include "workers/annotate/annotate.hpp"
+#include "workers/detect/detect.hpp"
+#include "workers/ingest/ingest.hpp"
+#include "workers/preprocess/operation.hpp"
+#include "workers/preprocess/preprocess.hpp"
+
+namespace sl::program {
+
+using nlohmann::json;
+
+broker::Catalogue Catalog::for_broker() const {
+    broker::Catalogue c;
+    c.resolve = [this](const std::string& pipeline, const std::string& preset, const json& params, schema::JobSpec& spec) -> Result<void> {
+        if (auto ok = pipeline::resolve(pipelines, {manifests, default_model}, pipeline, preset, params, spec); !ok) return ok;
+        return preprocess::check_operations(spec.operations);
+    };
+    c.pipelines = [this] {
+        json list = json::array();
+        for (const auto& p : pipelines.pipelines) list.push_back(json(pipeline::to_json(p)));
+        return list;
+    };
+    c.presets = [this] {
+        json list = json::array();
+        for (const auto& p : pipelines.presets) list.push_back(json(pipeline::to_json(p)));
+        return list;
+    };
+    c.models = [this] {
+        json list = json::array();
+        for (const auto& m : manifests)
+            list.push_back({{"model", m.name}, {"version", m.version}, {"pool", m.pool()}, {"licence", m.licence}});
+        return list;
+    };
+    return c;
+}
+
+Result<std::shared_ptr<Catalog>> load_catalog(const config::Config& config) {
+    auto catalog = std::make_shared<Catalog>();
+    auto pipelines = pipeline::load();
+    if (!pipelines) return pipelines.error();
+    catalog->pipelines = std::move(*pipelines);
+    auto manifests = model::load_manifests(config.models.manifests.empty() ? pipeline::data_dir() + "/models" : config.models.manifests);
+    if (!manifests) return manifests.error();
+    catalog->manifests = std::move(*manifests);
+    catalog->default_model = config::default_model(config);
+    return catalog;
+}
+
+Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog, const std::string& model) {
+    StageSetup s;
+    s.options.stage = s.options.pool = name;
+    for (const auto& [root, path] : config.roots) s.options.roots.push_back(root);
+    const Roots roots(config.roots);
+    if (name == "ingest") {
+        s.stage = std::make_unique<ingest::IngestStage>(roots);
+    } else if (name == "preprocess") {
+        s.stage = std::make_unique<preprocess::PreprocessStage>();
+        s.options.engine = media::engine() + " " + cpu_class();
+    } else if (name == "detect") {
+        const std::string wanted = model.empty() ? catalog.default_model : model;
+        const model::Manifest* found = nullptr;
+        std::string all;
+        for (const auto& m : catalog.manifests) {
+            all += (all.empty() ? "" : ", ") + m.name;
+            if (m.name == wanted) found = &m;
+        }
+        if (!found) return Error{Errc::not_found, "there is no model '" + wanted + "'", "there are: " + all};
+        auto opened = detect::open_backend(*found, config::model_dirs(config));
+        if (!opened) return opened.error();
+        s.stage = std::make_unique<detect::DetectStage>(std::move(opened->backend));
+        s.options.pool = found->pool();
+        s.options.engine = opened->engine;
+    } else if (name == "annotate") {
+        s.stage = std::make_unique<annotate::AnnotateStage>(roots);
+        s.options.slots = std::int32_t(config.limits.home_slots);
+        s.options.engine = media::engine();
+    } else if (name == "alert") {
+        std::vector<alert::Target> targets;
+        for (const auto& t : config.alerts.targets)
+            targets.push_back({t.name, t.sink, t.classes, t.min_score, t.max_per_minute, t.options});
+        auto router = alert::Router::open(targets);
+        if (!router) return router.error();
+        s.stage = std::make_unique<alert::AlertStage>(std::move(*router));
+    } else {
+        return Error{Errc::invalid_argument, "there is no stage '" + name + "'", "the stages are ingest, preprocess, detect, annotate and alert"};
+    }
+    return s;
+}
+
+}  // namespace sl::program

@@ -1,0 +1,96 @@
+// `sightline broker` and `sightline worker`: one process of a fleet each, until SIGTERM.
+#include <filesystem>
+
+#include "broker/program.hpp"
+#include "common/log.hpp"
+#include "common/stop_signal.hpp"
+
+namespace sl::program {
+namespace {
+
+void start_log(const config::Config& config, const std::string& name) {
+    log::setup({config.log.level, config::log_as_json(config), name});
+}
+
+int serve_broker(cli::Context& c) {
+    auto config = c.load_config();
+    if (!config) return c.fail(config.error());
+    const StopSignal stop;
+    start_log(*config, "broker");
+    auto catalog = load_catalog(*config);
+    if (!catalog) return c.fail(catalog.error());
+    // Two connections: the audit thread reads the log while the store thread commits.
+    const store::RedisOptions redis{config->redis.url, config->fleet.name, 2000};
+    auto jobs = store::redis_store(redis);
+    if (!jobs) return c.fail(jobs.error());
+    auto log = store::redis_store(redis);
+    if (!log) return c.fail(log.error());
+    std::error_code ec;
+    if (!config->broker.run_dir.empty()) std::filesystem::create_directories(config->broker.run_dir, ec);
+    auto audit = config->postgres.dsn.empty() ? store::jsonl_audit(config::audit_path(*config))
+                                              : store::postgres_audit({config->postgres.dsn, config->fleet.name});
+    if (!audit) return c.fail(audit.error());
+    broker::Options options;
+    options.endpoint = config::endpoints(*config).front();
+    options.fleet = config->fleet.name;
+    options.roots = config->roots;
+    options.output = {config->output.root, config->output.path};
+    options.queued_jobs = config->limits.queued_jobs;
+    options.limits.chunks_in_flight = config->limits.chunks_in_flight;
+    zmq::context_t context;
+    const broker::Catalogue catalogue = (*catalog)->for_broker();
+    if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok) return c.fail(ok.error());
+    return cli::exit_ok;
+}
+
+struct WorkerOptions {
+    std::string stage, model, bind;
+    double drain_s = 10;
+};
+
+int serve_worker(cli::Context& c, const WorkerOptions& o) {
+    auto config = c.load_config();
+    if (!config) return c.fail(config.error());
+    const StopSignal stop;
+    start_log(*config, o.stage);
+    auto catalog = load_catalog(*config);
+    if (!catalog) return c.fail(catalog.error());
+    auto setup = make_stage(o.stage, *config, **catalog, o.model);
+    if (!setup) return c.fail(setup.error());
+    setup->options.broker = config::endpoints(*config).front();
+    setup->options.run_dir = config->broker.run_dir;
+    setup->options.bind_host = o.bind;
+    zmq::context_t context;
+    if (auto ok = worker::run_worker(context, *setup->stage, setup->options, stop.fd(), o.drain_s); !ok) return c.fail(ok.error());
+    return cli::exit_ok;
+}
+
+}  // namespace
+
+void add_broker(CLI::App& app, cli::Context& c) {
+    auto* cmd = app.add_subcommand("broker", "serve as the broker of a fleet, until SIGTERM");
+    cmd->footer(
+        "Job state goes to Redis (redis.url), the audit trail to PostgreSQL (postgres.dsn) or a file.\n"
+        "Several brokers on one Redis: one leads, the others wait to take over.\n"
+        "Example:\n"
+        "  sightline broker --config /etc/sightline/sightline.yaml --broker tcp://127.0.0.1:5550");
+    cmd->callback([&c] { c.exit_code = serve_broker(c); });
+}
+
+void add_worker(CLI::App& app, cli::Context& c) {
+    auto o = std::make_shared<WorkerOptions>();
+    auto* cmd = app.add_subcommand("worker", "serve one stage of a fleet, until SIGTERM; start more to scale it");
+    cmd->add_option("stage", o->stage, "ingest, preprocess, detect, annotate or alert")
+        ->required()
+        ->check(CLI::IsMember({"ingest", "preprocess", "detect", "annotate", "alert"}));
+    cmd->add_option("--model", o->model, "detect: the model to serve (`sightline models`)");
+    cmd->add_option("--bind", o->bind, "address of this host that workers on other hosts reach, for tcp");
+    cmd->add_option("--drain", o->drain_s, "seconds to finish what it holds after SIGTERM")->check(CLI::NonNegativeNumber)->capture_default_str();
+    cmd->footer(
+        "Examples:\n"
+        "  sightline worker detect --broker ipc:///run/sightline/broker --model yolox_nano\n"
+        "  sightline worker annotate --broker tcp://10.0.0.5:5550 --bind 10.0.0.7");
+    cmd->callback([&c, o] { c.exit_code = serve_worker(c, *o); });
+}
+
+}  // namespace sl::program

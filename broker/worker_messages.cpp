@@ -1,0 +1,205 @@
+// What workers say, and what the broker answers. No rules here: parse, call the table, answer.
+#include "broker/core.hpp"
+#include "common/log.hpp"
+
+namespace sl::broker {
+
+void Core::from_worker(std::vector<zmq::message_t> frames) {
+    const std::string from = frames.front().to_string();
+    frames.erase(frames.begin());
+    auto e = bus::Envelope::parse(std::move(frames));
+    if (!e) {
+        ++bad_messages_;
+        if (complained_.size() < 10000 && complained_.insert(from).second)
+            log::warn("bad_message", "socket=workers {}", e.error().message);
+        return;
+    }
+    e->from = from;
+    if (e->type() == "hello") return on_hello(*e);
+    Member* m = members_.find(from);
+    if (!m) {
+        schema::BeatAnswer who;
+        who.epoch = epoch_;
+        who.who = true;
+        return send_worker(from, bus::Envelope::make(who));
+    }
+    m->heard = Clock::now();
+    if (e->type() == "beat") {
+        if (auto beat = e->as<schema::Beat>()) on_beat(*m, *beat);
+    } else if (e->type() == "bye") {
+        lose(from, "worker.left");
+    } else {
+        on_request(from, *e);
+    }
+}
+
+void Core::on_hello(const bus::Envelope& e) {
+    auto hello = e.as<schema::Hello>();
+    const auto refuse = [&](const Error& error) {
+        log::warn("worker_refused", "{}", error.text());
+        schema::Refused m;
+        m.code = code_name(error.code);
+        m.message = error.text();
+        send_worker(e.from, bus::Envelope::make(m));
+    };
+    if (!hello) return refuse(hello.error());
+    if (hello->worker != e.from)
+        return refuse({Errc::bad_message, "a worker's routing id must be the id that it says hello with", ""});
+    std::vector<std::string> roots;
+    for (const auto& [name, path] : options_.roots) roots.push_back(name);
+    const auto fresh = members_.hello(*hello, roots, Clock::now());
+    if (!fresh) return refuse(fresh.error());
+    schema::Welcome welcome;
+    welcome.epoch = epoch_;
+    send_worker(e.from, bus::Envelope::make(welcome));
+    peers_changed_ = true;
+    if (!*fresh) return;
+    log::info("worker.joined", "worker={} pool={} host={} pid={}", hello->worker, hello->pool, hello->host, hello->pid);
+    table_.event(journal_, "pool." + hello->pool, "worker.joined", "",
+                 Json{{"worker", hello->worker}, {"stage", hello->stage}, {"host", hello->host}, {"pid", hello->pid}}.dump());
+}
+
+void Core::on_beat(Member& m, const schema::Beat& beat) {
+    schema::BeatAnswer answer;
+    answer.epoch = epoch_;
+    if (beat.epoch != epoch_) {  // follows another leader still: its listing does not count
+        answer.who = true;
+        return send_worker(m.hello.worker, bus::Envelope::make(answer));
+    }
+    m.held = {beat.held.begin(), beat.held.end()};
+    m.listed = true;
+    m.items = beat.items;
+    m.busy_ms = beat.busy_ms;
+    for (const auto& [id, n] : beat.job_items)
+        if (Job* job = table_.find(id)) job->worked[m.hello.pool][m.hello.worker] = n;
+    for (const auto& token : m.held)
+        if (!table_.current(token)) answer.drop.push_back(token);
+    // A slot is freed only by a listing that acknowledges its EXPECT and lacks the token (rule 14).
+    std::erase_if(m.slots, [&](const auto& slot) {
+        if (slot.second > beat.last || m.held.contains(slot.first)) return false;
+        if (table_.current(slot.first)) table_.lost(slot.first, journal_);  // the home let it go
+        return true;
+    });
+    if (beat.draining && !m.draining) {
+        m.draining = true;
+        peers_changed_ = true;
+    }
+    send_worker(m.hello.worker, bus::Envelope::make(answer));
+}
+
+void Core::answer(const std::string& worker, std::uint64_t req, const std::string& status, std::vector<schema::Bytes> payload) {
+    schema::Answer m;
+    m.req = req;
+    m.status = status;
+    later([this, worker, m, payload = std::move(payload)]() mutable {
+        auto e = bus::Envelope::make(m);
+        for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));
+        send_worker(worker, std::move(e));
+    });
+}
+
+void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
+    if (!table_.current(fetch.token)) return answer(worker, fetch.req, "stale");
+    const Job& job = *table_.find(fetch.token.job);
+    // Without somebody in every pool the home is not answered and asks again.
+    if (!members_.missing(job.spec).empty()) return;
+    std::vector<std::string> ingests;
+    for (const auto& [id, m] : members_.all())
+        if (m.hello.stage == "ingest" && !m.draining) ingests.push_back(id);
+    // One ingest reads a stream on, which spares it the seeking; others take over if it dies.
+    const auto pick = std::hash<std::string>{}(fetch.token.job + "/" + std::to_string(fetch.token.stream)) % ingests.size();
+    schema::Task m;
+    m.epoch = epoch_;
+    m.token = fetch.token;
+    m.spec = job.spec;
+    m.home = worker;
+    m.stream = job.streams[std::size_t(fetch.token.stream)].info;
+    m.row = table_.chunk(fetch.token)->row;
+    m.pieces = fetch.pieces;
+    send_worker(ingests[pick], bus::Envelope::make(m));
+    answer(worker, fetch.req, "ok");
+}
+
+void Core::on_request(const std::string& worker, bus::Envelope& e) {
+    const std::string& type = e.type();
+    const auto reply = [&](std::uint64_t req, const Result<void>& result) {
+        answer(worker, req, result || result.error().code != Errc::stale ? "ok" : "stale");
+        if (!result && result.error().code != Errc::stale) log::warn("bad_request", "worker={} type={} {}", worker, type, result.error().message);
+    };
+    const auto unreadable = [&](const Error& error) {
+        ++bad_messages_;
+        if (complained_.insert(worker).second) log::warn("bad_message", "worker={} {}", worker, error.message);
+    };
+    if (type == "fetch") {
+        auto m = e.as<schema::Fetch>();
+        if (!m) return unreadable(m.error());
+        fetch(worker, *m);
+    } else if (type == "found") {
+        auto m = e.as<schema::FoundStreams>();
+        if (!m) return unreadable(m.error());
+        reply(m->req, table_.found(m->token, m->names, journal_));
+    } else if (type == "scanned") {
+        auto m = e.as<schema::Scanned>();
+        if (!m) return unreadable(m.error());
+        reply(m->req, table_.scanned(*m, journal_));
+    } else if (type == "gathered") {
+        auto m = e.as<schema::Gathered>();
+        if (!m) return unreadable(m.error());
+        std::optional<schema::Bytes> detections;
+        if (!e.payload.empty()) {
+            const auto bytes = e.part(0);
+            if (auto d = schema::decode<schema::Detections>(bytes, "detections"); !d) return unreadable(d.error());
+            detections.emplace(bytes.begin(), bytes.end());
+        }
+        auto turn = table_.gathered(m->token, std::move(detections), journal_);
+        if (!turn) return reply(m->req, turn.error());
+        if (turn->turn)
+            answer(worker, m->req, "turn", {turn->state, turn->detections});
+        else
+            answer(worker, m->req, "wait");
+    } else if (type == "step") {
+        auto m = e.as<schema::Step>();
+        if (!m) return unreadable(m.error());
+        const auto bytes = e.part(0);
+        if (auto s = schema::decode<schema::StreamState>(bytes, "state"); !s) return unreadable(s.error());
+        auto next = table_.step(m->token, {bytes.begin(), bytes.end()}, m->alerts, journal_);
+        if (!next) return reply(m->req, next.error());
+        reply(m->req, {});
+        if (*next) {
+            schema::Nudge nudge;
+            nudge.token = **next;
+            later([this, nudge, home = table_.chunk(nudge.token)->holder] { send_worker(home, bus::Envelope::make(nudge)); });
+        }
+    } else if (type == "done") {
+        auto m = e.as<schema::Done>();
+        if (!m) return unreadable(m.error());
+        reply(m->req, table_.done(m->token, m->parts, m->counters, journal_));
+    } else if (type == "unit_done") {
+        auto m = e.as<schema::UnitDone>();
+        if (!m) return unreadable(m.error());
+        if (m->token.unit == "final") {
+            reply(m->req, table_.final_done(m->token, m->digest, journal_));
+            if (Job* job = table_.find(m->token.job)) {
+                job->sweep.not_before = Clock::now() + milliseconds(options_.sweep_delay_ms);
+                if (is_terminal(job->state)) {
+                    durations_s_.push_back(double(job->ended_ns - job->started_ns) * 1e-9);
+                    if (durations_s_.size() > 20) durations_s_.pop_front();
+                }
+            }
+        } else if (m->token.unit == "sweep") {
+            reply(m->req, table_.swept(m->token, journal_));
+        } else if (m->token.unit == "deliver") {
+            reply(m->req, table_.delivered(m->token, journal_));
+        }
+    } else if (type == "fail") {
+        auto m = e.as<schema::Fail>();
+        if (!m) return unreadable(m.error());
+        log::warn("unit_failed", "worker={} unit={} job={} stream={} seq={} code={} why={}", worker, m->token.unit, m->token.job,
+                  m->token.stream, m->token.seq, m->code, m->message);
+        reply(m->req, table_.fail(m->token, m->code, m->message, journal_));
+    } else {
+        unreadable({Errc::bad_message, "there is no worker message '" + type + "'", ""});
+    }
+}
+
+}  // namespace sl::broker

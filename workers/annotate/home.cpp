@@ -1,0 +1,257 @@
+#include "workers/annotate/home.hpp"
+
+#include <algorithm>
+
+#include "common/log.hpp"
+#include "workers/annotate/rules.hpp"
+
+namespace sl::annotate {
+
+using schema::Piece;
+using schema::Token;
+
+Home::Gather* Home::find(const Token& token) {
+    const auto it = gathers_.find(key(token));
+    return it == gathers_.end() ? nullptr : &it->second;
+}
+
+bool Home::intercept(bus::Envelope& e, worker::BusApi& api) {
+    const auto bad = [&](const Error& error) {
+        log::warn("bad_message", "{}", error.message);
+        return true;
+    };
+    if (e.type() == "expect") {
+        auto m = e.as<schema::Expect>();
+        if (!m) return bad(m.error());
+        expect(std::move(*m), api);
+    } else if (e.type() == "source") {
+        const auto m = e.as<schema::SourceMessage>();
+        if (!m || e.payload.empty()) return bad(m ? Error{Errc::bad_message, "a source without packets", ""} : m.error());
+        piece(m->token, Piece{}, e, nullptr, api);
+    } else if (e.type() == "detections") {
+        const auto m = e.as<schema::DetectionsMessage>();
+        if (!m) return bad(m.error());
+        piece(m->token, Piece{m->pool, m->batch}, e, &*m, api);
+    } else if (e.type() == "nudge") {
+        const auto m = e.as<schema::Nudge>();
+        if (!m) return bad(m.error());
+        Gather* g = find(m->token);
+        if (g && g->lease.token == m->token && g->phase == Phase::waiting) {
+            g->phase = Phase::asking;
+            schema::Gathered again;
+            again.token = m->token;
+            g->request = api.request(again);
+        }
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void Home::expect(schema::Expect lease, worker::BusApi& api) {
+    if (api.draining()) return;  // not listed, so the broker leases it to another
+    if (Gather* g = find(lease.token)) {
+        if (g->lease.token == lease.token || g->lease.token.attempt > lease.token.attempt) return;  // known, or older
+        // A newer lease of a chunk that is held takes over what was gathered (rule 16).
+        const Token old = g->lease.token;
+        api.release(old);
+        on_drop(old);
+    }
+    Gather g;
+    api.hold(lease.token);
+    g.missing.insert(Piece{});
+    if (!lease.recorded)
+        for (std::int32_t pool = 0; pool < std::int32_t(lease.spec.pools.size()); ++pool)
+            for (std::int32_t b = 0; b < lease.row.batches; ++b) g.missing.insert({pool, b});
+    const Key k = key(lease.token);
+    g.lease = std::move(lease);
+    auto& kept = gathers_[k] = std::move(g);
+    fetch(kept, api);
+}
+
+void Home::fetch(Gather& g, worker::BusApi& api) {
+    if (g.fetch_open || g.missing.empty()) return;
+    schema::Fetch m;
+    m.token = g.lease.token;
+    m.pieces.assign(g.missing.begin(), g.missing.end());
+    g.fetch_open = true;
+    api.request(m);
+}
+
+void Home::piece(const Token& token, Piece which, bus::Envelope& e, const schema::DetectionsMessage* m, worker::BusApi& api) {
+    const auto now = Clock::now();
+    longest_gap_ = std::max(longest_gap_ * 19 / 20, now - arrived_);
+    arrived_ = now;
+    Gather* g = find(token);
+    // Pieces are pure functions of the chunk: the first wins, whatever lease it travelled under.
+    if (!g || g->phase != Phase::fetching || !g->missing.contains(which)) return;
+    if (m && !m->error.empty()) return fail(*g, {code_from_name(m->error_code), m->error, ""}, api);
+    g->missing.erase(which);
+    if (m)
+        g->batches[which] = m->detections;
+    else
+        g->packets = std::move(e.payload[0]);
+    check_full(*g, api);
+}
+
+void Home::check_full(Gather& g, worker::BusApi& api) {
+    if (!g.missing.empty()) return;
+    g.phase = Phase::asking;
+    schema::Gathered m;
+    m.token = g.lease.token;
+    if (g.lease.recorded) {
+        g.request = api.request(m);
+        return;
+    }
+    // D: frames in order, the boxes of all pools of a frame together, whatever order they came in.
+    std::map<std::int64_t, schema::FrameBoxes> frames;
+    schema::Detections d;
+    for (auto& [piece, part] : g.batches) {
+        if (piece.pool == 0) d.dropped += part.dropped;
+        for (auto& f : part.frames) {
+            auto& frame = frames[f.frame];
+            frame.frame = f.frame;
+            frame.pts = f.pts;
+            std::move(f.boxes.begin(), f.boxes.end(), std::back_inserter(frame.boxes));
+        }
+    }
+    for (auto& [ordinal, frame] : frames) {
+        std::sort(frame.boxes.begin(), frame.boxes.end(), [](const schema::Box& a, const schema::Box& b) {
+            if (a.score != b.score) return a.score > b.score;
+            return std::tie(a.class_id, a.x, a.y, a.pool, a.width, a.height) < std::tie(b.class_id, b.x, b.y, b.pool, b.width, b.height);
+        });
+        d.frames.push_back(std::move(frame));
+    }
+    g.batches.clear();
+    std::vector<schema::Bytes> payload;
+    payload.push_back(schema::encode(d));
+    g.request = api.request(m, std::move(payload));
+}
+
+void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Envelope& e, worker::BusApi& api) {
+    Gather* g = find(token);
+    if (!g || g->lease.token != token) return;
+    if (answer.req != g->request) {  // the answer to a FETCH
+        g->fetch_open = false;
+        return;
+    }
+    if (answer.status == "wait") {
+        g->phase = Phase::waiting;
+    } else if (answer.status == "turn") {
+        take_turn(*g, e, api);
+    } else if (g->phase == Phase::stepping) {
+        g->phase = Phase::rendering;
+        g->request = 0;
+        auto item = std::make_shared<RenderItem>();
+        item->lease = g->lease;
+        item->packets = std::move(g->packets);
+        item->before = std::move(g->before);
+        item->detections = std::move(g->detections);
+        {
+            const std::lock_guard lock(mutex_);
+            items_[token] = std::move(item);
+        }
+        LocalRender render;
+        render.token = token;
+        api.post(bus::Envelope::make(render), false);
+    } else if (g->phase == Phase::committing) {
+        let_go(token, api);
+    }
+}
+
+// The step is done here on the bus thread on purpose: it is a few comparisons a box, while behind the work
+// thread's renders it would hold up every later chunk of the stream.
+void Home::take_turn(Gather& g, bus::Envelope& e, worker::BusApi& api) {
+    auto before = schema::decode<schema::StreamState>(e.part(0), "stream state");
+    auto detections = schema::decode<schema::Detections>(e.part(1), "detections");
+    if (!before || !detections) return fail(g, before ? detections.error() : before.error(), api);
+    Stepped stepped = annotate::step(g.lease.spec, g.lease.stream, *before, *detections);
+    g.before = std::move(*before);
+    g.detections = std::move(*detections);
+    g.phase = Phase::stepping;
+    schema::Step m;
+    m.token = g.lease.token;
+    m.alerts = std::move(stepped.alerts);
+    std::vector<schema::Bytes> payload;
+    payload.push_back(schema::encode(stepped.next));
+    g.request = api.request(m, std::move(payload));
+}
+
+std::shared_ptr<RenderItem> Home::take_item(const Token& token) {
+    const std::lock_guard lock(mutex_);
+    const auto it = items_.find(token);
+    if (it == items_.end()) return nullptr;
+    auto item = std::move(it->second);
+    items_.erase(it);
+    return item;
+}
+
+void Home::rendered(const Token& token, Result<std::pair<std::vector<schema::Part>, schema::Counters>> result, worker::BusApi& api) {
+    Gather* g = find(token);
+    if (!g || g->lease.token != token) return;
+    if (!result) {
+        // A lease that ended meanwhile takes its files with it: nothing to report.
+        if (result.error().code == Errc::canceled || result.error().code == Errc::not_found) return let_go(token, api);
+        return fail(*g, result.error(), api);
+    }
+    g->phase = Phase::committing;
+    schema::Done m;
+    m.token = token;
+    m.parts = std::move(result->first);
+    m.counters = std::move(result->second);
+    g->request = api.request(m);
+}
+
+void Home::fail(Gather& g, const Error& error, worker::BusApi& api) {
+    schema::Fail m;
+    m.token = g.lease.token;
+    m.code = code_name(error.code);
+    m.message = error.text();
+    g.phase = Phase::committing;  // held and listed until the broker has heard of it
+    g.request = api.request(m);
+}
+
+void Home::let_go(const Token& token, worker::BusApi& api) {
+    api.release(token);
+    on_drop(token);
+}
+
+void Home::on_drop(const Token& token) {
+    {
+        const std::lock_guard lock(mutex_);
+        items_.erase(token);
+    }
+    const auto it = gathers_.find(key(token));
+    if (it != gathers_.end() && it->second.lease.token == token) gathers_.erase(it);
+}
+
+void Home::on_gone(const std::vector<schema::Peer>& gone, worker::BusApi& api) {
+    // What died with a worker is asked for again. Without TAKE notes nobody knows whose pieces they were,
+    // so all that is missing is asked for; doubles are harmless.
+    const bool upstream = std::any_of(gone.begin(), gone.end(), [](const auto& p) {
+        return p.stage == "ingest" || p.stage == "preprocess" || p.stage == "detect";
+    });
+    if (!upstream) return;
+    for (auto& [k, g] : gathers_)
+        if (g.phase == Phase::fetching) fetch(g, api);
+}
+
+void Home::on_tick(Clock::time_point now, worker::BusApi& api) {
+    if (api.draining()) {
+        // Handed back: what was not stepped yet. The broker sees that it is no longer listed.
+        std::vector<Token> back;
+        for (const auto& [k, g] : gathers_)
+            if (g.phase < Phase::stepping) back.push_back(g.lease.token);
+        for (const auto& t : back) let_go(t, api);
+        return;
+    }
+    // The backstop: a message was lost without anybody's death.
+    for (auto& [k, g] : gathers_) {
+        if (g.phase != Phase::fetching || now - arrived_ < std::max<Clock::duration>(g.patience, longest_gap_ * 4)) continue;
+        log::warn("pieces_overdue", "job={} stream={} seq={} missing={}", g.lease.token.job, g.lease.token.stream, g.lease.token.seq, g.missing.size());
+        g.patience *= 2;
+        fetch(g, api);
+    }
+}
+
+}  // namespace sl::annotate

@@ -1,0 +1,78 @@
+#include "workers/detect/detect.hpp"
+
+#include <algorithm>
+
+#include "common/cpu.hpp"
+#include "common/log.hpp"
+
+namespace sl::detect {
+
+void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
+    const auto batch = item.as<schema::BatchMessage>();
+    if (!batch) {
+        log::warn("bad_message", "{}", batch.error().message);
+        return;
+    }
+    if (!emit.reachable(batch->home)) return;
+    schema::DetectionsMessage out;
+    out.token = batch->token;
+    out.pool = batch->pool;
+    out.batch = batch->batch;
+    out.detections.dropped = batch->dropped;
+
+    Thresholds thresholds{batch->confidence, batch->nms, {}, batch->max_boxes};
+    if (!batch->classes.empty())
+        for (const auto& name : batch->spec.classes)
+            thresholds.classes.push_back(std::find(batch->classes.begin(), batch->classes.end(), name) != batch->classes.end());
+
+    const auto tensors = item.part(0);
+    const std::size_t n = std::size_t(batch->spec.width) * std::size_t(batch->spec.height) * 3;
+    const auto send = [&] { emit.to_home(batch->home, bus::Envelope::make(out)); };
+    if (tensors.size() != n * batch->frames.size()) {
+        out.error_code = code_name(Errc::bad_message);
+        out.error = "a batch of " + std::to_string(batch->frames.size()) + " frames with " + std::to_string(tensors.size()) + " bytes";
+        return send();
+    }
+    for (std::size_t i = 0; i < batch->frames.size(); ++i) {
+        const auto& frame = batch->frames[i];
+        auto boxes = backend_->detect(tensors.subspan(i * n, n), thresholds);
+        if (!boxes) {
+            out.error_code = code_name(boxes.error().code);
+            out.error = boxes.error().text();
+            return send();
+        }
+        schema::FrameBoxes found{frame.frame, frame.pts, {}};
+        for (const auto& box : *boxes)
+            if (auto mapped = schema::to_canvas(frame.mapping, box)) {
+                mapped->pool = batch->pool;
+                found.boxes.push_back(*mapped);
+            }
+        out.detections.frames.push_back(std::move(found));
+    }
+    send();
+}
+
+Result<Opened> open_backend(const model::Manifest& manifest, const std::vector<std::string>& search_path) {
+    const BackendPlugin* row = nullptr;
+    std::string all;
+    for (const auto* b : backend_table()) {
+        all += (all.empty() ? "" : ", ") + std::string(b->name);
+        if (manifest.backend == b->name) row = b;
+    }
+    if (!row)
+        return Error{Errc::not_found, "model " + manifest.name + " needs the backend '" + manifest.backend + "', this build has: " + all,
+                     "run scripts/setup, which fetches ONNX Runtime, and build again"};
+    if (std::string why; !row->usable(why))
+        return Error{Errc::unavailable, "the backend '" + manifest.backend + "' cannot run here: " + why, ""};
+    std::string file;
+    if (!manifest.file.empty()) {
+        auto found = model::find_model_file(manifest, search_path);
+        if (!found) return found.error();
+        file = *found;
+    }
+    auto backend = row->open(manifest, file);
+    if (!backend) return backend.error();
+    return Opened{std::move(*backend), std::string(row->name) + " " + row->engine() + " " + cpu_class()};
+}
+
+}  // namespace sl::detect
