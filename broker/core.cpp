@@ -166,8 +166,8 @@ void Core::judge() {
             continue;
         }
         const auto since = granted_.emplace(token, now).first->second;
-        // The holder is gone (its leases went with it), or it never took the lease or let it go.
-        if (!m || now - since > rounds(m->listed ? 2.5 : 6)) {
+        // The holder did not come back after a take-over, never took the lease, or let it go.
+        if (now - since > rounds(2.5)) {
             log::info("lease_lost", "unit={} job={} stream={} seq={} holder={}", token.unit, token.job, token.stream, token.seq, holder);
             table_.lost(token, journal_);
             granted_.erase(token);

@@ -89,7 +89,7 @@ zmq::socket_t make_socket(zmq::context_t& context, Kind kind) {
     s.set(zmq::sockopt::linger, 0);  // nothing here relies on a close that flushes: what matters is answered, or asked for again
     s.set(ipv6, false);
     s.set(reconnect_ivl, 50);
-    s.set(reconnect_ivl_max, 1000);
+    s.set(reconnect_ivl_max, 200);  // a broker that restarts gives its workers a second to come back
     switch (kind) {
         case Kind::jobs_router:
             s.set(maxmsgsize, std::int64_t(1) << 20);

@@ -16,7 +16,7 @@ JobReport report() {
     r.engines["detect/yolox_nano@1"] = "onnxruntime 1.30.0";
     StreamReport a;
     a.name = "a.mp4";
-    a.outputs = {{"video", "annotated_video", "annotated.mp4", R"({"frames":10})"},
+    a.outputs = {{"video", "annotated_video", "video.mp4", R"({"frames":10})"},
                  {"json", "detections", "detections.json", ""},
                  {"vtt", "detections", "detections.vtt", "{}"}};
     a.counters = {12, 11, 10, 10, 33, 1, {{"decode:no_frame", 2}}};
@@ -34,7 +34,7 @@ TEST(Manifest, ListsOutputsByInputWithPathsBelowItsFolder) {
     EXPECT_TRUE(json["dataset_id"].is_null());
     EXPECT_EQ(json["status"], "failed");
     EXPECT_EQ(json["outputs"]["a.mp4"].size(), 3u);
-    EXPECT_EQ(json["outputs"]["a.mp4"][0]["path"], "a.mp4/annotated.mp4");
+    EXPECT_EQ(json["outputs"]["a.mp4"][0]["path"], "a.mp4/video.mp4");
     EXPECT_EQ(json["outputs"]["a.mp4"][0]["meta"]["frames"], 10);
     EXPECT_EQ(json["outputs"]["кам/b.mp4"].size(), 0u);
     EXPECT_EQ(json["viewer_hint"]["overlayOrder"], nlohmann::json::array({"detections"}));
