@@ -24,8 +24,8 @@ namespace sl::broker {
 // What the broker needs to know of pipelines; given by the program.
 struct Catalogue {
     // pipeline, preset, params → the resolved fields of spec.
-    std::function<Result<void>(const std::string& pipeline, const std::string& preset, const nlohmann::json& params,
-                               schema::JobSpec& spec)>
+    std::function<Result<void>(const std::string& pipeline, const std::string& preset,
+                               const nlohmann::json& params, schema::JobSpec& spec)>
         resolve;
     std::function<nlohmann::json()> pipelines, presets, models;
 };
@@ -38,16 +38,16 @@ struct Options {
     std::int64_t queued_jobs = 512;
     DispatchLimits limits;
     std::int64_t round_ms = 250;
-    bool judge = true;                    // false: workers are threads of this process and cannot die alone
-    std::int64_t sweep_delay_ms = 5000;   // a zombie may still write a part for this long
+    bool judge = true;                   // false: workers are threads of this process and cannot die alone
+    std::int64_t sweep_delay_ms = 5000;  // a zombie may still write a part for this long
     std::int64_t lead_ttl_ms = 2000;
-    std::size_t keep_log = 20000;         // entries kept for replay once every consumer has them
+    std::size_t keep_log = 20000;  // entries kept for replay once every consumer has them
 };
 
 // Waits for the lead, serves until stop_fd is readable, then gives the lead up. `serving` is called once
 // the sockets are bound. Errors: sockets cannot be bound, the store is not usable.
-Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::JobStore& audit_log, store::Audit& audit,
-                        const Catalogue& catalogue, const Options& options, int stop_fd,
+Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::JobStore& audit_log,
+                        store::Audit& audit, const Catalogue& catalogue, const Options& options, int stop_fd,
                         const std::function<void()>& serving = {});
 
 }  // namespace sl::broker

@@ -18,14 +18,16 @@ Result<T> field(const Json& body, const char* name, T fallback) {
     try {
         return it->get<T>();
     } catch (const Json::exception&) {
-        return Error{Errc::invalid_argument, "field '" + std::string(name) + "' has the wrong type (" + it->type_name() + ")",
+        return Error{Errc::invalid_argument,
+                     "field '" + std::string(name) + "' has the wrong type (" + it->type_name() + ")",
                      "see PROTOCOL.md section 3"};
     }
 }
 
 Result<schema::Input> input_from(const Json& v, const char* what) {
     if (!v.is_object())
-        return Error{Errc::invalid_argument, std::string(what) + " must be a map of root and path", "see PROTOCOL.md section 3.1"};
+        return Error{Errc::invalid_argument, std::string(what) + " must be a map of root and path",
+                     "see PROTOCOL.md section 3.1"};
     auto root = field<std::string>(v, "root", "");
     auto path = field<std::string>(v, "path", "");
     if (!root) return root.error();
@@ -54,7 +56,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
     if (!e) {
         ++bad_messages_;
         const std::string from(route.front().to_string_view());
-        if (complained_.size() < 10000 && complained_.insert(from).second) log::warn("bad_message", "socket=jobs {}", e.error().message);
+        if (complained_.size() < 10000 && complained_.insert(from).second)
+            log::warn("bad_message", "socket=jobs {}", e.error().message);
         reply = error_reply(e.error());
     } else {
         const Json body = Json::from_msgpack(e->header(), true, false);
@@ -69,7 +72,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
     }
     reply["type"] = "reply";
     if (!req.is_null()) reply["req"] = req;
-    auto shared = std::make_shared<std::pair<std::vector<zmq::message_t>, Json>>(std::move(route), std::move(reply));
+    auto shared =
+        std::make_shared<std::pair<std::vector<zmq::message_t>, Json>>(std::move(route), std::move(reply));
     later([this, shared] {
         auto& out = shared->first;
         out.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
@@ -85,7 +89,9 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
 
 Result<Json> Core::submit(const Json& body) {
     if (store_.away())
-        return Error{Errc::unavailable, "cannot keep a new job now: the store does not answer (" + store_.why() + ")", "submit again in a while"};
+        return Error{Errc::unavailable,
+                     "cannot keep a new job now: the store does not answer (" + store_.why() + ")",
+                     "submit again in a while"};
     schema::JobSpec spec;
     auto key = field<std::string>(body, "key", "");
     auto pipeline = field<std::string>(body, "pipeline", "annotate");
@@ -94,9 +100,10 @@ Result<Json> Core::submit(const Json& body) {
     auto tenant = field<std::string>(body, "tenant", "");
     auto tags = field<std::map<std::string, std::string>>(body, "tags", {});
     auto name = field<std::string>(body, "name", "");
-    for (const Error* e : {key ? nullptr : &key.error(), pipeline ? nullptr : &pipeline.error(), preset ? nullptr : &preset.error(),
-                           priority ? nullptr : &priority.error(), tenant ? nullptr : &tenant.error(), tags ? nullptr : &tags.error(),
-                           name ? nullptr : &name.error()})
+    for (const Error* e :
+         {key ? nullptr : &key.error(), pipeline ? nullptr : &pipeline.error(),
+          preset ? nullptr : &preset.error(), priority ? nullptr : &priority.error(),
+          tenant ? nullptr : &tenant.error(), tags ? nullptr : &tags.error(), name ? nullptr : &name.error()})
         if (e) return *e;
     const auto inputs = body.find("inputs");
     if (inputs == body.end() || !inputs->is_array() || inputs->empty())
@@ -116,7 +123,8 @@ Result<Json> Core::submit(const Json& body) {
         if (const auto r = options_.roots.find(in.root); r != options_.roots.end()) return r->second;
         std::string known;
         for (const auto& [n, p] : options_.roots) known += (known.empty() ? "" : ", ") + n;
-        return Error{Errc::invalid_argument, "there is no root '" + in.root + "'", "the configured roots are: " + (known.empty() ? "none" : known)};
+        return Error{Errc::invalid_argument, "there is no root '" + in.root + "'",
+                     "the configured roots are: " + (known.empty() ? "none" : known)};
     };
     // Paths are looked at here, where the mistake can still be answered; ingest looks again.
     for (const auto& in : spec.inputs) {
@@ -131,11 +139,14 @@ Result<Json> Core::submit(const Json& body) {
     if (!params.is_object()) return Error{Errc::invalid_argument, "params must be a map", ""};
     if (auto ok = catalogue_.resolve(*pipeline, *preset, params, spec); !ok) return ok.error();
     if (*priority < -100 || *priority > 100)
-        return Error{Errc::invalid_argument, "priority " + std::to_string(*priority) + " is outside -100 … 100", ""};
+        return Error{Errc::invalid_argument,
+                     "priority " + std::to_string(*priority) + " is outside -100 … 100", ""};
     std::int64_t queued = 0;
     for (const auto& [id, job] : table_.jobs()) queued += job.state == JobState::queued;
     if (queued >= options_.queued_jobs) {
-        Json reply = error_reply({Errc::unavailable, "the queue is full (" + std::to_string(queued) + " jobs)", "submit again later"});
+        Json reply =
+            error_reply({Errc::unavailable, "the queue is full (" + std::to_string(queued) + " jobs)",
+                         "submit again later"});
         reply["code"] = "ADMISSION_REJECT";
         reply["retry_after_s"] = 5;
         return reply;
@@ -146,8 +157,12 @@ Result<Json> Core::submit(const Json& body) {
     spec.submitted_ns = now_ns();
     for (const char c : *name)
         if (!std::isalnum(static_cast<unsigned char>(c)) && !std::strchr("-_.", c))
-            return Error{Errc::invalid_argument, "the job name '" + *name + "' holds other characters than letters, digits, '-', '_' and '.'", ""};
-    if (*name == "." || *name == "..") return Error{Errc::invalid_argument, "'" + *name + "' is no job name", ""};
+            return Error{
+                Errc::invalid_argument,
+                "the job name '" + *name + "' holds other characters than letters, digits, '-', '_' and '.'",
+                ""};
+    if (*name == "." || *name == "..")
+        return Error{Errc::invalid_argument, "'" + *name + "' is no job name", ""};
     spec.job = name->empty() ? make_ulid() : *name;
     auto id = table_.submit(std::move(spec), *key, journal_);
     if (!id) return id.error();
@@ -156,7 +171,8 @@ Result<Json> Core::submit(const Json& body) {
     if (!durations_s_.empty()) {
         double sum = 0;
         for (const double d : durations_s_) sum += d;
-        reply["predicted_start_s"] = sum / double(durations_s_.size()) * double(queue_position(job)) / double(options_.limits.running_jobs);
+        reply["predicted_start_s"] = sum / double(durations_s_.size()) * double(queue_position(job)) /
+                                     double(options_.limits.running_jobs);
     }
     return reply;
 }
@@ -171,8 +187,13 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
     if (type == "ping") {
         Json roots = Json::array();
         for (const auto& [name, path] : options_.roots) roots.push_back(name);
-        return Json{{"version", "0.1.0"},       {"commit", sl::commit()}, {"protocol", schema::protocol_id}, {"fleet", options_.fleet},
-                    {"epoch", epoch_},          {"roots", roots},         {"events_last", table_.last_id().text()}};
+        return Json{{"version", "0.1.0"},
+                    {"commit", sl::commit()},
+                    {"protocol", schema::protocol_id},
+                    {"fleet", options_.fleet},
+                    {"epoch", epoch_},
+                    {"roots", roots},
+                    {"events_last", table_.last_id().text()}};
     }
     if (type == "submit") return submit(body);
     if (type == "job") {
@@ -193,11 +214,14 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
             if (!tag->empty()) {
                 const auto eq = tag->find('=');
                 const auto t = job.spec.tags.find(tag->substr(0, eq));
-                if (t == job.spec.tags.end() || (eq != std::string::npos && t->second != tag->substr(eq + 1))) continue;
+                if (t == job.spec.tags.end() || (eq != std::string::npos && t->second != tag->substr(eq + 1)))
+                    continue;
             }
             all.push_back(&job);
         }
-        std::stable_sort(all.begin(), all.end(), [](const Job* a, const Job* b) { return a->spec.submitted_ns > b->spec.submitted_ns; });
+        std::stable_sort(all.begin(), all.end(), [](const Job* a, const Job* b) {
+            return a->spec.submitted_ns > b->spec.submitted_ns;
+        });
         Json jobs = Json::array();
         for (const Job* job : all)
             if (std::int64_t(jobs.size()) < *limit) jobs.push_back(job_view(*job));
@@ -219,7 +243,8 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
         const auto& out = (*job)->spec.output;
         const std::string path = (out.path.empty() ? "" : out.path + "/") + (*job)->id();
         Json reply{{"root", out.root}, {"path", path}};
-        if (const auto root = options_.roots.find(out.root); root != options_.roots.end() && !(*job)->manifest_digest.empty())
+        if (const auto root = options_.roots.find(out.root);
+            root != options_.roots.end() && !(*job)->manifest_digest.empty())
             if (const auto text = files::read(root->second + "/" + path + "/manifest.json")) {
                 auto manifest = Json::parse(*text, nullptr, false);
                 if (!manifest.is_discarded()) reply["manifest"] = std::move(manifest);
@@ -240,11 +265,16 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
             after = *id;
         }
         Json entries = Json::array();
-        auto at = std::upper_bound(recent_.begin(), recent_.end(), after, [](const store::LogId& id, const auto& e) { return id < e.id; });
+        auto at = std::upper_bound(recent_.begin(), recent_.end(), after,
+                                   [](const store::LogId& id, const auto& e) { return id < e.id; });
         store::LogId last = after;
-        for (; at != recent_.end() && std::int64_t(entries.size()) < std::clamp<std::int64_t>(*limit, 1, 1000); ++at) {
+        for (;
+             at != recent_.end() && std::int64_t(entries.size()) < std::clamp<std::int64_t>(*limit, 1, 1000);
+             ++at) {
             last = at->id;
-            if (!topics->empty() && std::none_of(topics->begin(), topics->end(), [&](const auto& t) { return at->topic.starts_with(t); })) continue;
+            if (!topics->empty() && std::none_of(topics->begin(), topics->end(),
+                                                 [&](const auto& t) { return at->topic.starts_with(t); }))
+                continue;
             entries.push_back({{"id", at->id.text()},
                                {"topic", at->topic},
                                {"kind", at->kind},

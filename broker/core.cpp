@@ -6,10 +6,8 @@
 
 namespace sl::broker {
 
-
-
-Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store, AuditThread& audit,
-           JobTable table, std::uint64_t epoch)
+Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store,
+           AuditThread& audit, JobTable table, std::uint64_t epoch)
     : catalogue_(catalogue),
       options_(options),
       store_(store),
@@ -114,14 +112,16 @@ void Core::publish_backlog(const std::vector<store::LogEntry>& entries) {
 }
 
 void Core::publish(const store::LogEntry& entry) {
-    const Json map{{"id", entry.id.text()}, {"topic", entry.topic},     {"kind", entry.kind},
-                   {"job", entry.job},      {"time_ns", entry.time_ns}, {"body", Json::parse(entry.body, nullptr, false)}};
+    const Json map{{"id", entry.id.text()},    {"topic", entry.topic},
+                   {"kind", entry.kind},       {"job", entry.job},
+                   {"time_ns", entry.time_ns}, {"body", Json::parse(entry.body, nullptr, false)}};
     std::vector<zmq::message_t> frames;
     frames.emplace_back(entry.topic.data(), entry.topic.size());
     frames.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
     const auto bytes = Json::to_msgpack(map);
     frames.emplace_back(bytes.data(), bytes.size());
-    bus::send(events_, frames);  // XPUB never blocks: a subscriber that is too slow asks for the rest by `log`
+    bus::send(events_,
+              frames);  // XPUB never blocks: a subscriber that is too slow asks for the rest by `log`
     recent_.push_back(entry);
 }
 
@@ -130,7 +130,8 @@ void Core::welcome_subscriber() {
         const auto text = frames->front().to_string();
         if (text.empty() || text[0] != 1) continue;
         const std::string topic = text.substr(1);
-        const auto bytes = Json::to_msgpack({{"kind", "welcome"}, {"topic", topic}, {"id", table_.last_id().text()}});
+        const auto bytes =
+            Json::to_msgpack({{"kind", "welcome"}, {"topic", topic}, {"id", table_.last_id().text()}});
         std::vector<zmq::message_t> out;
         out.emplace_back(topic.data(), topic.size());
         out.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
@@ -168,20 +169,24 @@ void Core::judge() {
         const auto since = granted_.emplace(token, now).first->second;
         // The holder did not come back after a take-over, never took the lease, or let it go.
         if (now - since > rounds(2.5)) {
-            log::info("lease_lost", "unit={} job={} stream={} seq={} holder={}", token.unit, token.job, token.stream, token.seq, holder);
+            log::info("lease_lost", "unit={} job={} stream={} seq={} holder={}", token.unit, token.job,
+                      token.stream, token.seq, holder);
             table_.lost(token, journal_);
             granted_.erase(token);
         }
     }
-    if (granted_.size() > 100000) std::erase_if(granted_, [&](const auto& g) { return !table_.current(g.first); });
+    if (granted_.size() > 100000)
+        std::erase_if(granted_, [&](const auto& g) { return !table_.current(g.first); });
 }
 
 void Core::lose(const std::string& worker, const char* kind) {
     const Member* m = members_.find(worker);
     if (!m) return;
     log::info(kind, "worker={} pool={} host={} pid={}", worker, m->hello.pool, m->hello.host, m->hello.pid);
-    table_.event(journal_, "pool." + m->hello.pool, kind, "",
-                 Json{{"worker", worker}, {"stage", m->hello.stage}, {"host", m->hello.host}, {"pid", m->hello.pid}}.dump());
+    table_.event(
+        journal_, "pool." + m->hello.pool, kind, "",
+        Json{{"worker", worker}, {"stage", m->hello.stage}, {"host", m->hello.host}, {"pid", m->hello.pid}}
+            .dump());
     members_.erase(worker);
     peers_changed_ = true;
     for (const auto& [token, holder] : table_.leases())
@@ -229,7 +234,8 @@ void Core::carry_out(const Grant& g) {
             m.streams = table_.stream_parts(*job);
             m.state = state_name(job->ending);
             m.error = job->error;
-            for (const auto& [id, member] : members_.all()) m.engines[member.hello.pool] = member.hello.engine;
+            for (const auto& [id, member] : members_.all())
+                m.engines[member.hello.pool] = member.hello.engine;
             std::erase_if(m.engines, [](const auto& e) { return !e.first.starts_with("detect/"); });
         } else {
             m.token = table_.lease_sweep(*job, g.worker, journal_);
@@ -263,15 +269,19 @@ void Core::send_worker(const std::string& worker, bus::Envelope message) {
 
 // --- the whole -----------------------------------------------------------------------------------------
 
-Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::JobStore& audit_log, store::Audit& audit,
-                        const Catalogue& catalogue, const Options& options, int stop_fd, const std::function<void()>& serving) {
+Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::JobStore& audit_log,
+                        store::Audit& audit, const Catalogue& catalogue, const Options& options, int stop_fd,
+                        const std::function<void()>& serving) {
     const std::string id = make_ulid();
     bool said = false;
     while (true) {
         auto lead = jobs.lead(id, options.lead_ttl_ms);
-        if (!lead && lead.error().code != Errc::unavailable && lead.error().code != Errc::timeout) return lead.error();
+        if (!lead && lead.error().code != Errc::unavailable && lead.error().code != Errc::timeout)
+            return lead.error();
         if (!lead || !lead->leads) {
-            if (!said) log::warn("waiting_for_lead", "{}", lead ? "broker " + lead->leader + " leads" : lead.error().text());
+            if (!said)
+                log::warn("waiting_for_lead", "{}",
+                          lead ? "broker " + lead->leader + " leads" : lead.error().text());
             said = true;
             zmq::pollitem_t p{nullptr, stop_fd, ZMQ_POLLIN, 0};
             zmq::poll(&p, 1, milliseconds(300));
@@ -282,7 +292,8 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
         auto records = jobs.load();
         if (!records) {
             log::warn("load_failed", "{}", records.error().text());
-            if (records.error().code != Errc::unavailable && records.error().code != Errc::timeout) return records.error();
+            if (records.error().code != Errc::unavailable && records.error().code != Errc::timeout)
+                return records.error();
             continue;
         }
         std::vector<store::LogEntry> entries;
@@ -304,7 +315,8 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
             Core core(context, catalogue, options, store_thread, audit_thread, std::move(table), lead->epoch);
             if (auto ok = core.bind(); !ok) return ok;
             core.publish_backlog(entries);
-            log::info("leading", "broker={} epoch={} endpoint={} log={}", id, lead->epoch, options.endpoint, entries.size());
+            log::info("leading", "broker={} epoch={} endpoint={} log={}", id, lead->epoch, options.endpoint,
+                      entries.size());
             if (serving) serving();
             ended = core.run(stop_fd);
         }

@@ -23,8 +23,8 @@ using std::chrono::milliseconds;
 
 class Core {
 public:
-    Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store, AuditThread& audit,
-         JobTable table, std::uint64_t epoch);
+    Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store,
+         AuditThread& audit, JobTable table, std::uint64_t epoch);
 
     Result<void> bind();
     Result<void> run(int stop_fd);  // stale: the lead is lost
@@ -54,7 +54,8 @@ private:
     void on_hello(const bus::Envelope& e);
     void on_beat(Member& m, const schema::Beat& beat);
     void on_request(const std::string& worker, bus::Envelope& e);
-    void answer(const std::string& worker, std::uint64_t req, const std::string& status, std::vector<schema::Bytes> payload = {});
+    void answer(const std::string& worker, std::uint64_t req, const std::string& status,
+                std::vector<schema::Bytes> payload = {});
     void fetch(const std::string& worker, const schema::Fetch& fetch);
 
     // --- client_requests.cpp
@@ -78,7 +79,7 @@ private:
     JobTable table_;
     Members members_;
 
-    Journal journal_;                          // of the next batch
+    Journal journal_;                           // of the next batch
     std::vector<std::function<void()>> after_;  // to do once it is durable
     struct InFlight {
         std::uint64_t number = 0;
@@ -89,15 +90,15 @@ private:
     std::uint64_t batch_number_ = 0;
     std::optional<Error> ended_;
 
-    std::deque<store::LogEntry> recent_;  // what `log` answers from
-    Clock::time_point quiet_until_;       // nobody is judged and nothing granted before
+    std::deque<store::LogEntry> recent_;                  // what `log` answers from
+    Clock::time_point quiet_until_;                       // nobody is judged and nothing granted before
     std::map<schema::Token, Clock::time_point> granted_;  // when, for leases not listed yet
     bool peers_changed_ = false;
     std::uint64_t peers_n_ = 0;
     std::uint64_t fetch_turn_ = 0;
     std::uint64_t bad_messages_ = 0, lost_replies_ = 0;
     std::set<std::string> complained_;
-    std::deque<double> durations_s_;                  // of the last jobs, for the predicted start
+    std::deque<double> durations_s_;  // of the last jobs, for the predicted start
 };
 
 }  // namespace sl::broker

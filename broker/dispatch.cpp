@@ -5,10 +5,13 @@
 namespace sl::broker {
 namespace {
 
-bool ready(const Unit& u, Clock::time_point now) { return u.state == Unit::State::pending && u.not_before <= now; }
+bool ready(const Unit& u, Clock::time_point now) {
+    return u.state == Unit::State::pending && u.not_before <= now;
+}
 
 // The worker of a stage with the fewest units in hand, if it has none of this kind.
-std::string least_loaded(const Members& members, const std::map<std::string, std::size_t>& units, const std::string& stage) {
+std::string least_loaded(const Members& members, const std::map<std::string, std::size_t>& units,
+                         const std::string& stage) {
     std::string best;
     std::size_t best_load = SIZE_MAX;
     for (const auto& [id, m] : members.all()) {
@@ -32,7 +35,8 @@ std::optional<Choice> first_chunk(const Job& job, const DispatchLimits& limits, 
     std::optional<Choice> ahead;
     for (std::size_t i = 0; i < job.streams.size(); ++i) {
         const Stream& s = job.streams[i];
-        const auto end = std::min({std::int64_t(s.chunks.size()), s.dead_at, s.next + limits.chunks_in_flight});
+        const auto end =
+            std::min({std::int64_t(s.chunks.size()), s.dead_at, s.next + limits.chunks_in_flight});
         for (std::int64_t k = s.prefix; k < end; ++k) {
             const Chunk& c = s.chunks[std::size_t(k)];
             if (c.state != ChunkState::pending || c.not_before > now) continue;
@@ -60,13 +64,15 @@ std::optional<Grant> next_grant(const JobTable& table, const Members& members, c
     }
     const Unit& deliver = const_cast<JobTable&>(table).deliver();
     if (deliver.state != Unit::State::leased && deliver.not_before <= now && table.undelivered_count() > 0)
-        if (const auto w = least_loaded(members, {}, "alert"); !w.empty()) return Grant{"deliver", "", -1, 0, w};
+        if (const auto w = least_loaded(members, {}, "alert"); !w.empty())
+            return Grant{"deliver", "", -1, 0, w};
 
     // Ends before beginnings: they free disk and memory.
     for (const Job* job : order)
         for (const auto& [unit, name] : {std::pair{&job->final, "final"}, std::pair{&job->sweep, "sweep"}})
             if (ready(*unit, now))
-                if (const auto w = least_loaded(members, units, "annotate"); !w.empty()) return Grant{name, job->id(), -1, 0, w};
+                if (const auto w = least_loaded(members, units, "annotate"); !w.empty())
+                    return Grant{name, job->id(), -1, 0, w};
 
     // Priority, then the job with the least in flight (equal jobs take turns), then age.
     std::stable_sort(order.begin(), order.end(), [](const Job* a, const Job* b) {
@@ -76,7 +82,8 @@ std::optional<Grant> next_grant(const JobTable& table, const Members& members, c
     for (const Job* job : order) {
         if (!ready(job->scan, now)) continue;
         if (job->state == JobState::queued && running >= limits.running_jobs) continue;
-        if (const auto w = least_loaded(members, units, "ingest"); !w.empty()) return Grant{"scan", job->id(), -1, 0, w};
+        if (const auto w = least_loaded(members, units, "ingest"); !w.empty())
+            return Grant{"scan", job->id(), -1, 0, w};
     }
 
     for (const Job* job : order) {
@@ -86,8 +93,10 @@ std::optional<Grant> next_grant(const JobTable& table, const Members& members, c
         std::string home;
         std::int32_t room = 0;
         for (const auto& [id, m] : members.all()) {
-            if (m.hello.stage != "annotate" || !m.listed) continue;  // after a take-over: not before its first listing
-            // The last free slot goes to a turn chunk only, or chunks that wait could fill every home (rule 15).
+            if (m.hello.stage != "annotate" || !m.listed)
+                continue;  // after a take-over: not before its first listing
+            // The last free slot goes to a turn chunk only, or chunks that wait could fill every home (rule
+            // 15).
             const std::int32_t free = m.free_slots() - (chunk->turn || m.hello.slots < 2 ? 0 : 1);
             if (free > room) home = id, room = free;
         }

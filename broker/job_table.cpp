@@ -15,8 +15,10 @@ constexpr std::int32_t max_failures = 5;
 constexpr std::chrono::milliseconds first_back_off{250};
 
 Error stale(const Token& token) {
-    return Error{Errc::stale, "the lease of " + token.unit + " " + token.job + "/" + std::to_string(token.stream) + "/" +
-                                  std::to_string(token.seq) + " attempt " + std::to_string(token.attempt) + " is over", ""};
+    return Error{Errc::stale,
+                 "the lease of " + token.unit + " " + token.job + "/" + std::to_string(token.stream) + "/" +
+                     std::to_string(token.seq) + " attempt " + std::to_string(token.attempt) + " is over",
+                 ""};
 }
 
 bool retryable(const std::string& code) {
@@ -24,8 +26,10 @@ bool retryable(const std::string& code) {
         case Errc::io:
         case Errc::unavailable:
         case Errc::timeout:
-        case Errc::internal: return true;
-        default: return false;
+        case Errc::internal:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -45,28 +49,39 @@ namespace {
 
 // Advances past every chunk that is done without a gap.
 void advance_prefix(Stream& s) {
-    while (s.prefix < std::int64_t(s.chunks.size()) && s.chunks[std::size_t(s.prefix)].state == ChunkState::done) ++s.prefix;
+    while (s.prefix < std::int64_t(s.chunks.size()) &&
+           s.chunks[std::size_t(s.prefix)].state == ChunkState::done)
+        ++s.prefix;
 }
 
 }  // namespace
 
 const char* state_name(JobState state) {
     switch (state) {
-        case JobState::queued: return "queued";
-        case JobState::running: return "running";
-        case JobState::succeeded: return "succeeded";
-        case JobState::failed: return "failed";
-        case JobState::canceled: return "canceled";
+        case JobState::queued:
+            return "queued";
+        case JobState::running:
+            return "running";
+        case JobState::succeeded:
+            return "succeeded";
+        case JobState::failed:
+            return "failed";
+        case JobState::canceled:
+            return "canceled";
     }
     return "";
 }
 
 const char* state_name(ChunkState state) {
     switch (state) {
-        case ChunkState::pending: return "pending";
-        case ChunkState::leased: return "leased";
-        case ChunkState::done: return "done";
-        case ChunkState::dead: return "dead";
+        case ChunkState::pending:
+            return "pending";
+        case ChunkState::leased:
+            return "leased";
+        case ChunkState::done:
+            return "done";
+        case ChunkState::dead:
+            return "dead";
     }
     return "";
 }
@@ -74,7 +89,8 @@ const char* state_name(ChunkState state) {
 std::int64_t Job::in_flight() const {
     std::int64_t n = 0;
     for (const auto& s : streams)
-        for (std::size_t i = std::size_t(s.prefix); i < s.chunks.size(); ++i) n += s.chunks[i].state == ChunkState::leased;
+        for (std::size_t i = std::size_t(s.prefix); i < s.chunks.size(); ++i)
+            n += s.chunks[i].state == ChunkState::leased;
     return n;
 }
 
@@ -106,12 +122,15 @@ Unit* JobTable::unit_of(const Token& token) {
 
 const Chunk* JobTable::chunk(const Token& token) const {
     const auto job = jobs_.find(token.job);
-    if (job == jobs_.end() || token.stream < 0 || std::size_t(token.stream) >= job->second.streams.size()) return nullptr;
+    if (job == jobs_.end() || token.stream < 0 || std::size_t(token.stream) >= job->second.streams.size())
+        return nullptr;
     const Stream& s = job->second.streams[std::size_t(token.stream)];
     if (token.seq < 0 || std::size_t(token.seq) >= s.chunks.size()) return nullptr;
     return &s.chunks[std::size_t(token.seq)];
 }
-Chunk* JobTable::chunk_of(const Token& token) { return const_cast<Chunk*>(std::as_const(*this).chunk(token)); }
+Chunk* JobTable::chunk_of(const Token& token) {
+    return const_cast<Chunk*>(std::as_const(*this).chunk(token));
+}
 
 bool JobTable::current(const Token& token) const {
     if (token.unit == "chunk") {
@@ -139,7 +158,8 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
         unit(job.sweep);
         for (const auto& s : job.streams)
             for (std::size_t i = std::size_t(s.prefix); i < s.chunks.size(); ++i)
-                if (s.chunks[i].state == ChunkState::leased) all.emplace_back(s.chunks[i].token, s.chunks[i].holder);
+                if (s.chunks[i].state == ChunkState::leased)
+                    all.emplace_back(s.chunks[i].token, s.chunks[i].holder);
     }
     return all;
 }
@@ -150,7 +170,8 @@ Result<std::string> JobTable::submit(schema::JobSpec spec, const std::string& ke
     if (!key.empty())
         if (const auto known = keys_.find(key); known != keys_.end()) return known->second;
     const std::string id = spec.job;
-    if (jobs_.contains(id)) return Error{Errc::conflict, "a job '" + id + "' exists already", "choose another name"};
+    if (jobs_.contains(id))
+        return Error{Errc::conflict, "a job '" + id + "' exists already", "choose another name"};
     Job& job = jobs_[id];
     job.spec = std::move(spec);
     job.key = key;
@@ -218,7 +239,8 @@ Token JobTable::lease_sweep(Job& job, const std::string& holder, Journal& j) {
     return lease_unit(job, job.sweep, "sweep", holder, j);
 }
 
-Token JobTable::lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, const std::string& holder, Journal& j) {
+Token JobTable::lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, const std::string& holder,
+                            Journal& j) {
     Chunk& c = job.streams[std::size_t(stream)].chunks[std::size_t(seq)];
     Token t = make_token(job.id(), "chunk", c.token.attempt + 1);
     t.stream = stream;
@@ -241,7 +263,8 @@ Token JobTable::lease_deliver(const std::string& holder, std::size_t limit) {
 
 std::vector<schema::Alert> JobTable::undelivered(std::size_t limit) const {
     std::vector<schema::Alert> alerts;
-    for (std::size_t i = 0; i < undelivered_.size() && i < limit; ++i) alerts.push_back(undelivered_[i].alert);
+    for (std::size_t i = 0; i < undelivered_.size() && i < limit; ++i)
+        alerts.push_back(undelivered_[i].alert);
     return alerts;
 }
 
@@ -285,7 +308,9 @@ Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
     if (auto ok = need_current(m.token); !ok) return ok;
     Job& job = *find(m.token.job);
     if (m.stream < 0 || std::size_t(m.stream) >= job.streams.size())
-        return Error{Errc::bad_message, "cannot record a scan of stream " + std::to_string(m.stream) + " of job " + job.id(), ""};
+        return Error{Errc::bad_message,
+                     "cannot record a scan of stream " + std::to_string(m.stream) + " of job " + job.id(),
+                     ""};
     const auto i = std::size_t(m.stream);
     Stream& s = job.streams[i];
     if (!s.scanned && s.error.empty()) {
@@ -306,7 +331,8 @@ Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
         }
         write_stream(job, i, j);
     }
-    if (std::all_of(job.streams.begin(), job.streams.end(), [](const Stream& x) { return x.scanned || !x.error.empty(); })) {
+    if (std::all_of(job.streams.begin(), job.streams.end(),
+                    [](const Stream& x) { return x.scanned || !x.error.empty(); })) {
         job.scan.state = Unit::State::done;
         write_job(job, j);
         check_end(job, j);
@@ -315,13 +341,15 @@ Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
     return {};
 }
 
-Result<JobTable::Turn> JobTable::gathered(const Token& token, std::optional<schema::Bytes> detections, Journal& j) {
+Result<JobTable::Turn> JobTable::gathered(const Token& token, std::optional<schema::Bytes> detections,
+                                          Journal& j) {
     if (auto ok = need_current(token); !ok) return ok.error();
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
     auto d = s.detections.find(token.seq);
     if (d == s.detections.end()) {
-        if (!detections) return Error{Errc::bad_message, "gathered without detections that were never recorded", ""};
+        if (!detections)
+            return Error{Errc::bad_message, "gathered without detections that were never recorded", ""};
         d = s.detections.emplace(token.seq, std::move(*detections)).first;
         set(j, job, "D/" + std::to_string(token.stream) + "/" + std::to_string(token.seq), d->second);
     }
@@ -330,15 +358,18 @@ Result<JobTable::Turn> JobTable::gathered(const Token& token, std::optional<sche
     return Turn{true, state->second, d->second};
 }
 
-Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes next, const std::vector<schema::Alert>& alerts,
-                                            Journal& j) {
+Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes next,
+                                            const std::vector<schema::Alert>& alerts, Journal& j) {
     if (auto ok = need_current(token); !ok) return ok.error();
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
     if (const auto known = s.states.find(token.seq + 1); known != s.states.end()) {
         if (known->second == next) return std::optional<Token>{};
         // Same state and detections gave another result: this machine or build computes differently.
-        const Error e{Errc::internal, "chunk " + std::to_string(token.seq) + " of '" + s.name + "' stepped to two different states", ""};
+        const Error e{
+            Errc::internal,
+            "chunk " + std::to_string(token.seq) + " of '" + s.name + "' stepped to two different states",
+            ""};
         end_stream(s, std::string(code_name(e.code)), e.message);
         write_stream(job, std::size_t(token.stream), j);
         check_end(job, j);
@@ -352,7 +383,8 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
     set(j, job, "S/" + std::to_string(token.stream) + "/" + std::to_string(s.next), s.states[s.next]);
     write_chunk(job, std::size_t(token.stream), token.seq, j);
     for (const auto& alert : alerts) {
-        event(j, "alert." + s.name, "alert", job.id(), alert_json(alert).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        event(j, "alert." + s.name, "alert", job.id(),
+              alert_json(alert).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
         undelivered_.push_back({last_id_, alert});
     }
     if (s.next < std::int64_t(s.chunks.size()) && s.chunks[std::size_t(s.next)].state == ChunkState::leased)
@@ -360,8 +392,10 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
     return std::optional<Token>{};
 }
 
-Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts, schema::Counters counters, Journal& j) {
-    if (const Chunk* c = chunk(token); c && c->state == ChunkState::done && c->token == token) return {};  // repeated
+Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts, schema::Counters counters,
+                            Journal& j) {
+    if (const Chunk* c = chunk(token); c && c->state == ChunkState::done && c->token == token)
+        return {};  // repeated
     if (auto ok = need_current(token); !ok) return ok;
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
@@ -390,7 +424,8 @@ Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts,
 Result<void> JobTable::final_done(const Token& token, const std::string& digest, Journal& j) {
     if (auto ok = need_current(token); !ok) {
         Job* job = find(token.job);
-        return job && job->final.state == Unit::State::done && job->final.token == token ? Result<void>{} : ok;
+        return job && job->final.state == Unit::State::done && job->final.token == token ? Result<void>{}
+                                                                                         : ok;
     }
     Job& job = *find(token.job);
     job.final.state = Unit::State::done;
@@ -426,9 +461,12 @@ Result<void> JobTable::delivered(const Token& token, Journal& j) {
     return {};
 }
 
-Result<void> JobTable::fail(const Token& token, const std::string& code, const std::string& message, Journal& j) {
+Result<void> JobTable::fail(const Token& token, const std::string& code, const std::string& message,
+                            Journal& j) {
     if (auto ok = need_current(token); !ok) return ok;
-    const auto back_off = [](std::int32_t failures) { return Clock::now() + first_back_off * (1 << (failures - 1)); };
+    const auto back_off = [](std::int32_t failures) {
+        return Clock::now() + first_back_off * (1 << (failures - 1));
+    };
     if (token.unit == "chunk") {
         Job& job = *find(token.job);
         Stream& s = job.streams[std::size_t(token.stream)];

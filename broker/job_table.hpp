@@ -27,7 +27,9 @@ struct Journal {
 
 enum class JobState { queued, running, succeeded, failed, canceled };
 const char* state_name(JobState state);
-inline bool is_terminal(JobState s) { return s != JobState::queued && s != JobState::running; }
+inline bool is_terminal(JobState s) {
+    return s != JobState::queued && s != JobState::running;
+}
 
 enum class ChunkState { pending, leased, done, dead };
 const char* state_name(ChunkState state);
@@ -57,19 +59,20 @@ struct Stream {
     std::string name;
     schema::StreamInfo info;
     bool scanned = false;
-    std::string error_code, error;  // the stream ended early, or never began
-    std::vector<Chunk> chunks;                  // forgotten when the job was swept
-    std::int64_t total = 0;                     // how many there are, or were
-    std::int64_t next = 0;                      // head: highest seq whose input state exists
-    std::int64_t done = 0;                      // chunks done
-    std::int64_t prefix = 0;                    // chunks done without a gap from the start
-    std::int64_t dead_at = INT64_MAX;           // seq of the dead chunk
+    std::string error_code, error;                     // the stream ended early, or never began
+    std::vector<Chunk> chunks;                         // forgotten when the job was swept
+    std::int64_t total = 0;                            // how many there are, or were
+    std::int64_t next = 0;                             // head: highest seq whose input state exists
+    std::int64_t done = 0;                             // chunks done
+    std::int64_t prefix = 0;                           // chunks done without a gap from the start
+    std::int64_t dead_at = INT64_MAX;                  // seq of the dead chunk
     std::map<std::int64_t, schema::Bytes> states;      // S[s]
     std::map<std::int64_t, schema::Bytes> detections;  // D[s]
     schema::Counters counters;
 
     bool ended() const {
-        return (scanned || !error.empty()) && prefix == std::min<std::int64_t>(std::int64_t(chunks.size()), dead_at);
+        return (scanned || !error.empty()) &&
+               prefix == std::min<std::int64_t>(std::int64_t(chunks.size()), dead_at);
     }
 };
 
@@ -86,7 +89,8 @@ struct Job {
     bool swept = false;  // nothing of it is left in the work folder
     std::vector<Stream> streams;
     std::string manifest_digest;
-    std::map<std::string, std::map<std::string, std::int64_t>> worked;  // pool → worker → items; since this broker leads
+    std::map<std::string, std::map<std::string, std::int64_t>>
+        worked;  // pool → worker → items; since this broker leads
 
     const std::string& id() const { return spec.job; }
     std::int64_t in_flight() const;  // derived, never kept (rule 17)
@@ -111,7 +115,8 @@ public:
 
     // --- leases. The token of the new lease; the caller made sure that the unit is pending.
     schema::Token lease_scan(Job& job, const std::string& holder, Journal& j);
-    schema::Token lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, const std::string& holder, Journal& j);
+    schema::Token lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, const std::string& holder,
+                              Journal& j);
     schema::Token lease_final(Job& job, const std::string& holder, Journal& j);
     schema::Token lease_sweep(Job& job, const std::string& holder, Journal& j);
     // Of the first `limit` undelivered alerts.
@@ -133,13 +138,15 @@ public:
     // Returns the token of the successor that waits for this step, if it is leased.
     Result<std::optional<schema::Token>> step(const schema::Token& token, schema::Bytes next,
                                               const std::vector<schema::Alert>& alerts, Journal& j);
-    Result<void> done(const schema::Token& token, std::vector<schema::Part> parts, schema::Counters counters, Journal& j);
+    Result<void> done(const schema::Token& token, std::vector<schema::Part> parts, schema::Counters counters,
+                      Journal& j);
     Result<void> final_done(const schema::Token& token, const std::string& digest, Journal& j);
     Result<void> swept(const schema::Token& token, Journal& j);
     Result<void> delivered(const schema::Token& token, Journal& j);
     // Retryable codes (IO, UNAVAILABLE, TIMEOUT, INTERNAL): pending again after a back-off, five times.
     // Others, or the fifth: the chunk is dead, or the job fails.
-    Result<void> fail(const schema::Token& token, const std::string& code, const std::string& message, Journal& j);
+    Result<void> fail(const schema::Token& token, const std::string& code, const std::string& message,
+                      Journal& j);
 
     // --- looking
     Job* find(const std::string& id);
@@ -154,7 +161,8 @@ public:
     store::LogId last_id() const { return last_id_; }
 
     // An event that is no job transition (worker joined, lost).
-    void event(Journal& j, std::string topic, std::string kind, std::string job, const std::string& body, bool audit = true);
+    void event(Journal& j, std::string topic, std::string kind, std::string job, const std::string& body,
+               bool audit = true);
 
 private:
     struct Undelivered {

@@ -25,7 +25,8 @@ Unit unit_from(const UnitRecord& r, const std::string& job, const char* name) {
 }
 
 JobState job_state_from(const std::string& name) {
-    for (const JobState s : {JobState::queued, JobState::running, JobState::succeeded, JobState::failed, JobState::canceled})
+    for (const JobState s :
+         {JobState::queued, JobState::running, JobState::succeeded, JobState::failed, JobState::canceled})
         if (name == state_name(s)) return s;
     return JobState::queued;
 }
@@ -43,7 +44,8 @@ std::span<const std::uint8_t> bytes_of(const std::string& s) {
 }  // namespace
 
 void JobTable::set(Journal& j, const Job& job, const std::string& field, const schema::Bytes& value) {
-    j.writes.push_back({store::Write::Kind::set, "job:" + job.id(), field, std::string(value.begin(), value.end())});
+    j.writes.push_back(
+        {store::Write::Kind::set, "job:" + job.id(), field, std::string(value.begin(), value.end())});
 }
 void JobTable::erase(Journal& j, const Job& job, const std::string& field) {
     j.writes.push_back({store::Write::Kind::erase_field, "job:" + job.id(), field, ""});
@@ -100,16 +102,19 @@ void JobTable::write_chunk(const Job& job, std::size_t i, std::int64_t seq, Jour
     set(j, job, "chunk/" + std::to_string(i) + "/" + std::to_string(seq), schema::encode(r));
 }
 
-void JobTable::event(Journal& j, std::string topic, std::string kind, std::string job, const std::string& body, bool audit) {
+void JobTable::event(Journal& j, std::string topic, std::string kind, std::string job,
+                     const std::string& body, bool audit) {
     if (last_id_.epoch != epoch_) last_id_ = {epoch_, 0};
     ++last_id_.n;
     j.log.push_back({last_id_, std::move(topic), std::move(kind), std::move(job), now_ns(), body, audit});
 }
 
 void JobTable::state_event(const Job& job, const char* kind, Journal& j) {
-    nlohmann::json body{{"state", state_name(job.state)}, {"pipeline", job.spec.pipeline}, {"preset", job.spec.preset}};
+    nlohmann::json body{
+        {"state", state_name(job.state)}, {"pipeline", job.spec.pipeline}, {"preset", job.spec.preset}};
     if (job.state == JobState::failed) body["error"] = {{"code", job.error_code}, {"message", job.error}};
-    event(j, "job." + job.id() + ".state", kind, job.id(), body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    event(j, "job." + job.id() + ".state", kind, job.id(),
+          body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void JobTable::progress_event(const Job& job, Journal& j) {
@@ -120,7 +125,9 @@ void JobTable::progress_event(const Job& job, Journal& j) {
         chunks += s.total;
         chunks_done += s.done;
     }
-    const nlohmann::json body{{"frames_total", frames}, {"frames_done", frames_done}, {"chunks_total", chunks},
+    const nlohmann::json body{{"frames_total", frames},
+                              {"frames_done", frames_done},
+                              {"chunks_total", chunks},
                               {"chunks_done", chunks_done}};
     event(j, "job." + job.id() + ".progress", "job.progress", job.id(), body.dump(), false);
 }
@@ -196,7 +203,9 @@ Result<void> JobTable::load(const store::Records& records) {
                     add_counters(s.counters, c.counters);
                 }
             }
-            while (s.prefix < std::int64_t(s.chunks.size()) && s.chunks[std::size_t(s.prefix)].state == ChunkState::done) ++s.prefix;
+            while (s.prefix < std::int64_t(s.chunks.size()) &&
+                   s.chunks[std::size_t(s.prefix)].state == ChunkState::done)
+                ++s.prefix;
         }
         for (const auto& [field, value] : fields) {
             const bool state = field.starts_with("S/");

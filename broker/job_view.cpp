@@ -5,8 +5,8 @@ namespace sl::broker {
 namespace {
 
 Json counters_view(const schema::Counters& c) {
-    return {{"read", c.read},           {"decoded", c.decoded}, {"detected", c.detected}, {"annotated", c.annotated},
-            {"boxes", c.boxes},         {"alerts", c.alerts},   {"dropped", c.dropped}};
+    return {{"read", c.read},   {"decoded", c.decoded}, {"detected", c.detected}, {"annotated", c.annotated},
+            {"boxes", c.boxes}, {"alerts", c.alerts},   {"dropped", c.dropped}};
 }
 
 }  // namespace
@@ -16,9 +16,10 @@ std::int64_t Core::queue_position(const Job& job) const {
     std::int64_t ahead = 0, running = 0;
     for (const auto& [id, other] : table_.jobs()) {
         running += other.state == JobState::running;
-        ahead += other.state == JobState::queued && &other != &job &&
-                 (other.spec.priority > job.spec.priority ||
-                  (other.spec.priority == job.spec.priority && other.spec.submitted_ns < job.spec.submitted_ns));
+        ahead +=
+            other.state == JobState::queued && &other != &job &&
+            (other.spec.priority > job.spec.priority ||
+             (other.spec.priority == job.spec.priority && other.spec.submitted_ns < job.spec.submitted_ns));
     }
     return std::max<std::int64_t>(0, ahead + running + 1 - options_.limits.running_jobs);
 }
@@ -31,16 +32,17 @@ Json Core::job_view(const Job& job) const {
         frames_done += s.counters.read;
         chunks += s.total;
         chunks_done += s.done;
-        Json v{{"name", s.name},         {"frames", s.info.frames}, {"chunks", s.total}, {"chunks_done", s.done},
-               {"warnings", s.info.warnings}, {"counters", counters_view(s.counters)}};
+        Json v{
+            {"name", s.name},        {"frames", s.info.frames},     {"chunks", s.total},
+            {"chunks_done", s.done}, {"warnings", s.info.warnings}, {"counters", counters_view(s.counters)}};
         if (!s.error.empty()) v["error"] = {{"code", s.error_code}, {"message", s.error}};
         streams.push_back(std::move(v));
     }
     const bool scanned = job.scan.state == Unit::State::done;
-    const char* stage = job.state != JobState::running                 ? ""
-                        : job.final.state != Unit::State::none         ? "finalize"
-                        : !scanned && chunks_done == 0                 ? "scan"
-                                                                       : "detect";
+    const char* stage = job.state != JobState::running         ? ""
+                        : job.final.state != Unit::State::none ? "finalize"
+                        : !scanned && chunks_done == 0         ? "scan"
+                                                               : "detect";
     double progress = is_terminal(job.state) && job.state == JobState::succeeded ? 1 : 0;
     if (job.state != JobState::succeeded && frames > 0) progress = double(frames_done) / double(frames);
     const auto until = job.ended_ns ? job.ended_ns : now_ns();
@@ -78,14 +80,17 @@ Json Core::pools_view() const {
         auto& pool = pools[m.hello.pool];
         pool["pool"] = m.hello.pool;
         pool["stage"] = m.hello.stage;
-        pool["workers"].push_back({{"worker", id},
-                                   {"host", m.hello.host},
-                                   {"pid", m.hello.pid},
-                                   {"state", m.draining ? "draining" : m.busy_ms > 0 || !m.held.empty() ? "busy" : "idle"},
-                                   {"held", m.held.size()},
-                                   {"done", m.items},
-                                   {"engine", m.hello.engine},
-                                   {"age_ms", std::chrono::duration_cast<milliseconds>(Clock::now() - m.heard).count()}});
+        pool["workers"].push_back(
+            {{"worker", id},
+             {"host", m.hello.host},
+             {"pid", m.hello.pid},
+             {"state", m.draining                         ? "draining"
+                       : m.busy_ms > 0 || !m.held.empty() ? "busy"
+                                                          : "idle"},
+             {"held", m.held.size()},
+             {"done", m.items},
+             {"engine", m.hello.engine},
+             {"age_ms", std::chrono::duration_cast<milliseconds>(Clock::now() - m.heard).count()}});
     }
     Json list = Json::array();
     for (auto& [name, pool] : pools) list.push_back(std::move(pool));
@@ -100,13 +105,18 @@ Json Core::health_view() const {
         ready = ready && (ok || !needed);
     };
     part("store", !store_.away(), store_.away() ? store_.why() : "");
-    part("audit", !audit_.away(), audit_.away() ? audit_.why() : "", false);  // rows wait in the log meanwhile
-    std::map<std::string, int> stages{{"ingest", 0}, {"preprocess", 0}, {"detect", 0}, {"annotate", 0}, {"alert", 0}};
+    part("audit", !audit_.away(), audit_.away() ? audit_.why() : "",
+         false);  // rows wait in the log meanwhile
+    std::map<std::string, int> stages{
+        {"ingest", 0}, {"preprocess", 0}, {"detect", 0}, {"annotate", 0}, {"alert", 0}};
     for (const auto& [id, m] : members_.all())
         if (!m.draining) ++stages[m.hello.stage];
-    for (const auto& [stage, n] : stages) part(stage, n > 0, std::to_string(n) + (n == 1 ? " worker" : " workers"));
-    part("alerts", table_.undelivered_count() < 100000, std::to_string(table_.undelivered_count()) + " undelivered", false);
-    return {{"ready", ready}, {"parts", parts}, {"bad_messages", bad_messages_}, {"lost_replies", lost_replies_}};
+    for (const auto& [stage, n] : stages)
+        part(stage, n > 0, std::to_string(n) + (n == 1 ? " worker" : " workers"));
+    part("alerts", table_.undelivered_count() < 100000,
+         std::to_string(table_.undelivered_count()) + " undelivered", false);
+    return {
+        {"ready", ready}, {"parts", parts}, {"bad_messages", bad_messages_}, {"lost_replies", lost_replies_}};
 }
 
 }  // namespace sl::broker

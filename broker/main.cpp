@@ -9,10 +9,12 @@
 namespace {
 
 std::string version() {
-    std::string text = fmt::format("sightline {} (commit {}, protocol {})", SIGHTLINE_VERSION, sl::commit(), sl::schema::protocol_id);
+    std::string text = fmt::format("sightline {} (commit {}, protocol {})", SIGHTLINE_VERSION, sl::commit(),
+                                   sl::schema::protocol_id);
     for (const auto* backend : sl::detect::backend_table()) {
         std::string why;
-        text += fmt::format("\nengine {:12} {}", backend->name, backend->usable(why) ? backend->engine() : "not usable: " + why);
+        text += fmt::format("\nengine {:12} {}", backend->name,
+                            backend->usable(why) ? backend->engine() : "not usable: " + why);
     }
     return text + "\nmedia " + sl::media::engine();
 }
@@ -20,7 +22,10 @@ std::string version() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Sightline: a message bus for computer vision. Video goes in; detections, annotated video and alerts come out.", "sightline");
+    CLI::App app(
+        "Sightline: a message bus for computer vision. Video goes in; detections, annotated video and alerts "
+        "come out.",
+        "sightline");
     app.set_version_flag("--version", version);
     sl::cli::Context context;
     sl::cli::add_global_options(app, context);

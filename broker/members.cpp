@@ -4,12 +4,14 @@
 
 namespace sl::broker {
 
-Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::string>& roots, Clock::time_point now) {
+Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::string>& roots,
+                            Clock::time_point now) {
     static const std::set<std::string> stages{"ingest", "preprocess", "detect", "annotate", "alert"};
     if (hello.worker.empty() || !stages.contains(hello.stage))
         return Error{Errc::invalid_argument, "cannot take in a worker of stage '" + hello.stage + "'", ""};
     if (hello.endpoints.empty())
-        return Error{Errc::invalid_argument, "worker " + hello.worker + " announced no endpoint", "give it a run folder or an address to bind"};
+        return Error{Errc::invalid_argument, "worker " + hello.worker + " announced no endpoint",
+                     "give it a run folder or an address to bind"};
     if (hello.stage == "ingest" || hello.stage == "annotate")
         for (const auto& root : roots)
             if (std::find(hello.roots.begin(), hello.roots.end(), root) == hello.roots.end())
@@ -20,8 +22,8 @@ Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::s
     for (const auto& [id, m] : members_)
         if (id != hello.worker && m.hello.pool == hello.pool && m.hello.engine != hello.engine)
             return Error{Errc::conflict,
-                         "worker " + hello.worker + " runs '" + hello.engine + "', its pool " + hello.pool + " runs '" + m.hello.engine +
-                             "': their results may differ in the last bits",
+                         "worker " + hello.worker + " runs '" + hello.engine + "', its pool " + hello.pool +
+                             " runs '" + m.hello.engine + "': their results may differ in the last bits",
                          "run the same build on the same CPU class, or another fleet"};
     Member& m = members_[hello.worker];
     const bool fresh = m.hello.worker.empty();
@@ -45,7 +47,9 @@ std::vector<std::string> Members::silent(Clock::time_point now, Clock::duration 
 std::vector<schema::Peer> Members::peers() const {
     std::vector<schema::Peer> peers;
     for (const auto& [id, m] : members_)
-        if (!m.draining) peers.push_back({id, m.hello.stage, m.hello.pool, m.hello.host, m.hello.process, m.hello.endpoints});
+        if (!m.draining)
+            peers.push_back(
+                {id, m.hello.stage, m.hello.pool, m.hello.host, m.hello.process, m.hello.endpoints});
     return peers;
 }
 

@@ -15,9 +15,9 @@ namespace sl::broker {
 struct Member {
     schema::Hello hello;
     Clock::time_point heard{};
-    std::set<schema::Token> held;  // its last listing
-    bool listed = false;           // since this broker leads
-    std::uint64_t expects = 0;     // number of the last EXPECT sent to it
+    std::set<schema::Token> held;                  // its last listing
+    bool listed = false;                           // since this broker leads
+    std::uint64_t expects = 0;                     // number of the last EXPECT sent to it
     std::map<schema::Token, std::uint64_t> slots;  // used slots: token → number of its EXPECT
     std::int64_t items = 0, busy_ms = 0;
     bool draining = false;
@@ -28,7 +28,8 @@ struct Member {
 class Members {
 public:
     // Takes a worker in. An error refuses it: another engine than the pool's, a missing root, …
-    Result<bool /*new*/> hello(const schema::Hello& hello, const std::vector<std::string>& roots, Clock::time_point now);
+    Result<bool /*new*/> hello(const schema::Hello& hello, const std::vector<std::string>& roots,
+                               Clock::time_point now);
     Member* find(const std::string& worker);
     void erase(const std::string& worker) { members_.erase(worker); }
     std::map<std::string, Member>& all() { return members_; }

@@ -4,6 +4,7 @@
 #include "common/roots.hpp"
 #include "workers/alert/alert.hpp"
 #include "workers/annotate/annotate.hpp"
+#include "workers/annotate/exporter.hpp"
 #include "workers/detect/detect.hpp"
 #include "workers/ingest/ingest.hpp"
 #include "workers/preprocess/operation.hpp"
@@ -15,8 +16,12 @@ using nlohmann::json;
 
 broker::Catalogue Catalog::for_broker() const {
     broker::Catalogue c;
-    c.resolve = [this](const std::string& pipeline, const std::string& preset, const json& params, schema::JobSpec& spec) -> Result<void> {
-        if (auto ok = pipeline::resolve(pipelines, {manifests, default_model}, pipeline, preset, params, spec); !ok) return ok;
+    c.resolve = [this](const std::string& pipeline, const std::string& preset, const json& params,
+                       schema::JobSpec& spec) -> Result<void> {
+        if (auto ok =
+                pipeline::resolve(pipelines, {manifests, default_model}, pipeline, preset, params, spec);
+            !ok)
+            return ok;
         return preprocess::check_operations(spec.operations);
     };
     c.pipelines = [this] {
@@ -32,7 +37,8 @@ broker::Catalogue Catalog::for_broker() const {
     c.models = [this] {
         json list = json::array();
         for (const auto& m : manifests)
-            list.push_back({{"model", m.name}, {"version", m.version}, {"pool", m.pool()}, {"licence", m.licence}});
+            list.push_back(
+                {{"model", m.name}, {"version", m.version}, {"pool", m.pool()}, {"licence", m.licence}});
         return list;
     };
     return c;
@@ -43,14 +49,21 @@ Result<std::shared_ptr<Catalog>> load_catalog(const config::Config& config) {
     auto pipelines = pipeline::load();
     if (!pipelines) return pipelines.error();
     catalog->pipelines = std::move(*pipelines);
-    auto manifests = model::load_manifests(config.models.manifests.empty() ? pipeline::data_dir() + "/models" : config.models.manifests);
+    // The choice of exporters is the folder of exporters: a new one needs no edit elsewhere.
+    for (auto& p : catalog->pipelines.pipelines)
+        for (auto& param : p.params)
+            if (param.name == "exporters")
+                for (const auto* row : annotate::exporter_table()) param.choices.emplace_back(row->name);
+    auto manifests = model::load_manifests(config.models.manifests.empty() ? pipeline::data_dir() + "/models"
+                                                                           : config.models.manifests);
     if (!manifests) return manifests.error();
     catalog->manifests = std::move(*manifests);
     catalog->default_model = config::default_model(config);
     return catalog;
 }
 
-Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog, const std::string& model) {
+Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog,
+                              const std::string& model) {
     StageSetup s;
     s.options.stage = s.options.pool = name;
     for (const auto& [root, path] : config.roots) s.options.roots.push_back(root);
@@ -86,7 +99,8 @@ Result<StageSetup> make_stage(const std::string& name, const config::Config& con
         if (!router) return router.error();
         s.stage = std::make_unique<alert::AlertStage>(std::move(*router));
     } else {
-        return Error{Errc::invalid_argument, "there is no stage '" + name + "'", "the stages are ingest, preprocess, detect, annotate and alert"};
+        return Error{Errc::invalid_argument, "there is no stage '" + name + "'",
+                     "the stages are ingest, preprocess, detect, annotate and alert"};
     }
     return s;
 }

@@ -26,7 +26,8 @@ struct StageSetup {
     worker::Options options;
 };
 // A stage ready to run: a detector opened and warmed up, alert targets opened. `model`: detect only.
-Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog, const std::string& model);
+Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog,
+                              const std::string& model);
 
 void add_broker(CLI::App& app, cli::Context& context);
 void add_worker(CLI::App& app, cli::Context& context);

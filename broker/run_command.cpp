@@ -40,14 +40,19 @@ Result<Placed> place(const std::vector<std::string>& files) {
     for (const auto& file : files) {
         std::error_code ec;
         paths.push_back(fs::canonical(file, ec));
-        if (ec) return Error{Errc::not_found, "cannot find the input '" + file + "': " + ec.message(), "check the path"};
+        if (ec)
+            return Error{Errc::not_found, "cannot find the input '" + file + "': " + ec.message(),
+                         "check the path"};
     }
     fs::path root = fs::is_directory(paths.front()) ? paths.front() : paths.front().parent_path();
-    const auto holds = [&](const fs::path& p) { return std::mismatch(root.begin(), root.end(), p.begin(), p.end()).first == root.end(); };
+    const auto holds = [&](const fs::path& p) {
+        return std::mismatch(root.begin(), root.end(), p.begin(), p.end()).first == root.end();
+    };
     for (const auto& p : paths)
         while (!holds(p)) root = root.parent_path();
     Placed placed{root.string(), json::array()};
-    for (const auto& p : paths) placed.inputs.push_back({{"root", "in"}, {"path", fs::relative(p, root).string()}});
+    for (const auto& p : paths)
+        placed.inputs.push_back({{"root", "in"}, {"path", fs::relative(p, root).string()}});
     return placed;
 }
 
@@ -107,10 +112,13 @@ public:
         std::error_code ec;
         fs::create_directories(o_.out, ec);
         const fs::path out = fs::canonical(o_.out, ec);
-        if (ec) return Error{Errc::io, "cannot create the folder '" + o_.out + "': " + ec.message(), "choose another with -o"};
+        if (ec)
+            return Error{Errc::io, "cannot create the folder '" + o_.out + "': " + ec.message(),
+                         "choose another with -o"};
         if (!o_.name.empty() && fs::exists(out / o_.name)) {
             if (!o_.force)
-                return Error{Errc::conflict, "the result " + (out / o_.name).string() + " exists already", "choose another --name, or replace it with --force"};
+                return Error{Errc::conflict, "the result " + (out / o_.name).string() + " exists already",
+                             "choose another --name, or replace it with --force"};
         }
         config_.roots = {{"in", placed->root}, {"out", out.string()}};
         config_.alerts.targets.clear();  // they are in the audit trail and in detections.json
@@ -122,7 +130,8 @@ public:
         // Resolved here first: which models to open is the job's choice, and a mistake needs no broker.
         schema::JobSpec spec;
         const auto catalogue = (*catalog)->for_broker();
-        if (auto ok = catalogue.resolve(o_.params.pipeline, o_.params.preset, *params, spec); !ok) return ok.error();
+        if (auto ok = catalogue.resolve(o_.params.pipeline, o_.params.preset, *params, spec); !ok)
+            return ok.error();
 
         auto jobs = store::memory_store();
         const std::string audit_path = (out / "audit.jsonl").string();
@@ -135,13 +144,15 @@ public:
         options.fleet = "run";
         options.roots = config_.roots;
         options.output = {"out", ""};
-        options.limits.chunks_in_flight = std::max<std::int64_t>(config_.limits.chunks_in_flight, 2 * cores());
+        options.limits.chunks_in_flight =
+            std::max<std::int64_t>(config_.limits.chunks_in_flight, 2 * cores());
         options.judge = false;  // threads do not die alone
         options.sweep_delay_ms = 0;
         std::promise<void> bound;
         auto is_bound = bound.get_future();
         threads.add([&] {
-            return broker::run_broker(context(), *jobs, *jobs, **audit, catalogue, options, threads.fd(), [&] { bound.set_value(); });
+            return broker::run_broker(context(), *jobs, *jobs, **audit, catalogue, options, threads.fd(),
+                                      [&] { bound.set_value(); });
         });
         while (is_bound.wait_for(milliseconds(20)) != std::future_status::ready)
             if (auto e = threads.error()) return *e;
@@ -149,8 +160,11 @@ public:
         mask_signals(SIG_UNBLOCK);
 
         cli::Client client(context(), {{endpoint}, milliseconds(60'000), milliseconds(10'000)});
-        json ask{{"type", "submit"},     {"inputs", placed->inputs}, {"pipeline", o_.params.pipeline},
-                 {"preset", o_.params.preset}, {"params", *params}};
+        json ask{{"type", "submit"},
+                 {"inputs", placed->inputs},
+                 {"pipeline", o_.params.pipeline},
+                 {"preset", o_.params.preset},
+                 {"params", *params}};
         if (!o_.name.empty()) ask["name"] = o_.name;
         auto reply = client.request(ask);
         if (!reply) return reply.error();
@@ -171,10 +185,13 @@ private:
             setup->options.broker = endpoint;
             setup->options.in_process = true;
             auto shared = std::make_shared<StageSetup>(std::move(*setup));
-            threads.add([this, shared, fd = threads.fd()] { return worker::run_worker(context(), *shared->stage, shared->options, fd, 0); });
+            threads.add([this, shared, fd = threads.fd()] {
+                return worker::run_worker(context(), *shared->stage, shared->options, fd, 0);
+            });
             return {};
         };
-        std::vector<std::pair<std::string, std::string>> all{{"ingest", ""}, {"preprocess", ""}, {"alert", ""}};
+        std::vector<std::pair<std::string, std::string>> all{
+            {"ingest", ""}, {"preprocess", ""}, {"alert", ""}};
         // One work thread each; the kernel shares the cores among whoever has work.
         const auto detect = o_.detect > 0 ? o_.detect : cores();
         const auto annotate = o_.annotate > 0 ? o_.annotate : std::max<std::int64_t>(2, cores() / 2);
@@ -213,14 +230,17 @@ private:
                 // Twice ends it at once; once leaves whole, playable files of what was done.
                 canceled = true;
                 progress.clear();
-                std::cerr << "stopping: the results so far are being joined (Ctrl-C again to leave them)" << std::endl;
+                std::cerr << "stopping: the results so far are being joined (Ctrl-C again to leave them)"
+                          << std::endl;
                 cli::clear_interrupt();
-                if (auto ok = client.request({{"type", "cancel"}, {"job", id}, {"keep_partial", true}}); !ok) return c_.fail(ok.error());
+                if (auto ok = client.request({{"type", "cancel"}, {"job", id}, {"keep_partial", true}}); !ok)
+                    return c_.fail(ok.error());
             } else if (cli::interrupted() && canceled) {
                 return cli::exit_interrupted;
             }
             if (!c_.json && !canceled)
-                progress.show(state == "queued" ? "queued" : job.value("stage", ""), job.value("frames_done", std::int64_t{0}),
+                progress.show(state == "queued" ? "queued" : job.value("stage", ""),
+                              job.value("frames_done", std::int64_t{0}),
                               job.value("frames_total", std::int64_t{0}));
             cli::pause(milliseconds(50));
         }
@@ -256,11 +276,15 @@ void add_run(CLI::App& app, cli::Context& c) {
     auto o = std::make_shared<RunOptions>();
     auto* cmd = app.add_subcommand("run", "annotate files or folders in this one process, no servers needed");
     cmd->add_option("file", o->files, "videos, pictures or folders of them")->required();
-    cmd->add_option("-o,--out", o->out, "folder for the results: OUT/{job}/manifest.json and OUT/{job}/{video}/")->required();
+    cmd->add_option("-o,--out", o->out,
+                    "folder for the results: OUT/{job}/manifest.json and OUT/{job}/{video}/")
+        ->required();
     cmd->add_option("--name", o->name, "name of the job (and of its folder); default: a new id");
     cmd->add_flag("--force", o->force, "replace an existing result of that name");
-    cmd->add_option("--detect", o->detect, "detector threads (default: one a core)")->check(CLI::PositiveNumber);
-    cmd->add_option("--annotate", o->annotate, "annotate threads (default: 2, or half the cores)")->check(CLI::PositiveNumber);
+    cmd->add_option("--detect", o->detect, "detector threads (default: one a core)")
+        ->check(CLI::PositiveNumber);
+    cmd->add_option("--annotate", o->annotate, "annotate threads (default: 2, or half the cores)")
+        ->check(CLI::PositiveNumber);
     o->params.add_to(*cmd);
     cmd->footer(
         "Ctrl-C leaves whole, playable results of what was done (exit 130).\n"

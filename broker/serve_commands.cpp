@@ -27,8 +27,9 @@ int serve_broker(cli::Context& c) {
     if (!log) return c.fail(log.error());
     std::error_code ec;
     if (!config->broker.run_dir.empty()) std::filesystem::create_directories(config->broker.run_dir, ec);
-    auto audit = config->postgres.dsn.empty() ? store::jsonl_audit(config::audit_path(*config))
-                                              : store::postgres_audit({config->postgres.dsn, config->fleet.name});
+    auto audit = config->postgres.dsn.empty()
+                     ? store::jsonl_audit(config::audit_path(*config))
+                     : store::postgres_audit({config->postgres.dsn, config->fleet.name});
     if (!audit) return c.fail(audit.error());
     broker::Options options;
     options.endpoint = config::endpoints(*config).front();
@@ -39,7 +40,8 @@ int serve_broker(cli::Context& c) {
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();
-    if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok) return c.fail(ok.error());
+    if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok)
+        return c.fail(ok.error());
     return cli::exit_ok;
 }
 
@@ -61,7 +63,8 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
     setup->options.run_dir = config->broker.run_dir;
     setup->options.bind_host = o.bind;
     zmq::context_t context;
-    if (auto ok = worker::run_worker(context, *setup->stage, setup->options, stop.fd(), o.drain_s); !ok) return c.fail(ok.error());
+    if (auto ok = worker::run_worker(context, *setup->stage, setup->options, stop.fd(), o.drain_s); !ok)
+        return c.fail(ok.error());
     return cli::exit_ok;
 }
 
@@ -79,13 +82,16 @@ void add_broker(CLI::App& app, cli::Context& c) {
 
 void add_worker(CLI::App& app, cli::Context& c) {
     auto o = std::make_shared<WorkerOptions>();
-    auto* cmd = app.add_subcommand("worker", "serve one stage of a fleet, until SIGTERM; start more to scale it");
+    auto* cmd =
+        app.add_subcommand("worker", "serve one stage of a fleet, until SIGTERM; start more to scale it");
     cmd->add_option("stage", o->stage, "ingest, preprocess, detect, annotate or alert")
         ->required()
         ->check(CLI::IsMember({"ingest", "preprocess", "detect", "annotate", "alert"}));
     cmd->add_option("--model", o->model, "detect: the model to serve (`sightline models`)");
     cmd->add_option("--bind", o->bind, "address of this host that workers on other hosts reach, for tcp");
-    cmd->add_option("--drain", o->drain_s, "seconds to finish what it holds after SIGTERM")->check(CLI::NonNegativeNumber)->capture_default_str();
+    cmd->add_option("--drain", o->drain_s, "seconds to finish what it holds after SIGTERM")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     cmd->footer(
         "Examples:\n"
         "  sightline worker detect --broker ipc:///run/sightline/broker --model yolox_nano\n"

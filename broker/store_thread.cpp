@@ -78,7 +78,8 @@ void StoreThread::run() {
             }
             failed(ok.error());
             if (stop_) return;
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));  // between tries of a store that is away
+            std::this_thread::sleep_for(
+                std::chrono::milliseconds(100));  // between tries of a store that is away
         }
     }
 }

@@ -21,7 +21,8 @@ public:
     void trim(store::LogId upto);
 
     struct Outcome {
-        std::uint64_t number = 0;  // of the batch that is durable now; 0: the lead is lost, or the store refused
+        std::uint64_t number =
+            0;  // of the batch that is durable now; 0: the lead is lost, or the store refused
         Error error;
     };
     Mailbox<Outcome>& outcomes() { return out_; }
@@ -38,9 +39,9 @@ private:
     Mailbox<Outcome> out_;
     std::atomic<bool> away_{false}, stop_{false};
     mutable std::mutex mutex_;
-    std::string why_;        // guarded by mutex_
-    store::LogId trim_;      // guarded by mutex_
-    std::jthread thread_;    // last: it uses all of the above
+    std::string why_;      // guarded by mutex_
+    store::LogId trim_;    // guarded by mutex_
+    std::jthread thread_;  // last: it uses all of the above
 };
 
 }  // namespace sl::broker

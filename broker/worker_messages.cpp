@@ -44,7 +44,8 @@ void Core::on_hello(const bus::Envelope& e) {
     };
     if (!hello) return refuse(hello.error());
     if (hello->worker != e.from)
-        return refuse({Errc::bad_message, "a worker's routing id must be the id that it says hello with", ""});
+        return refuse(
+            {Errc::bad_message, "a worker's routing id must be the id that it says hello with", ""});
     std::vector<std::string> roots;
     for (const auto& [name, path] : options_.roots) roots.push_back(name);
     const auto fresh = members_.hello(*hello, roots, Clock::now());
@@ -54,9 +55,12 @@ void Core::on_hello(const bus::Envelope& e) {
     send_worker(e.from, bus::Envelope::make(welcome));
     peers_changed_ = true;
     if (!*fresh) return;
-    log::info("worker.joined", "worker={} pool={} host={} pid={}", hello->worker, hello->pool, hello->host, hello->pid);
-    table_.event(journal_, "pool." + hello->pool, "worker.joined", "",
-                 Json{{"worker", hello->worker}, {"stage", hello->stage}, {"host", hello->host}, {"pid", hello->pid}}.dump());
+    log::info("worker.joined", "worker={} pool={} host={} pid={}", hello->worker, hello->pool, hello->host,
+              hello->pid);
+    table_.event(
+        journal_, "pool." + hello->pool, "worker.joined", "",
+        Json{{"worker", hello->worker}, {"stage", hello->stage}, {"host", hello->host}, {"pid", hello->pid}}
+            .dump());
 }
 
 void Core::on_beat(Member& m, const schema::Beat& beat) {
@@ -87,7 +91,8 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
     send_worker(m.hello.worker, bus::Envelope::make(answer));
 }
 
-void Core::answer(const std::string& worker, std::uint64_t req, const std::string& status, std::vector<schema::Bytes> payload) {
+void Core::answer(const std::string& worker, std::uint64_t req, const std::string& status,
+                  std::vector<schema::Bytes> payload) {
     schema::Answer m;
     m.req = req;
     m.status = status;
@@ -107,7 +112,8 @@ void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
     for (const auto& [id, m] : members_.all())
         if (m.hello.stage == "ingest" && !m.draining) ingests.push_back(id);
     // One ingest reads a stream on, which spares it the seeking; others take over if it dies.
-    const auto pick = std::hash<std::string>{}(fetch.token.job + "/" + std::to_string(fetch.token.stream)) % ingests.size();
+    const auto pick =
+        std::hash<std::string>{}(fetch.token.job + "/" + std::to_string(fetch.token.stream)) % ingests.size();
     schema::Task m;
     m.epoch = epoch_;
     m.token = fetch.token;
@@ -124,11 +130,13 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
     const std::string& type = e.type();
     const auto reply = [&](std::uint64_t req, const Result<void>& result) {
         answer(worker, req, result || result.error().code != Errc::stale ? "ok" : "stale");
-        if (!result && result.error().code != Errc::stale) log::warn("bad_request", "worker={} type={} {}", worker, type, result.error().message);
+        if (!result && result.error().code != Errc::stale)
+            log::warn("bad_request", "worker={} type={} {}", worker, type, result.error().message);
     };
     const auto unreadable = [&](const Error& error) {
         ++bad_messages_;
-        if (complained_.insert(worker).second) log::warn("bad_message", "worker={} {}", worker, error.message);
+        if (complained_.insert(worker).second)
+            log::warn("bad_message", "worker={} {}", worker, error.message);
     };
     if (type == "fetch") {
         auto m = e.as<schema::Fetch>();
@@ -148,7 +156,8 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         std::optional<schema::Bytes> detections;
         if (!e.payload.empty()) {
             const auto bytes = e.part(0);
-            if (auto d = schema::decode<schema::Detections>(bytes, "detections"); !d) return unreadable(d.error());
+            if (auto d = schema::decode<schema::Detections>(bytes, "detections"); !d)
+                return unreadable(d.error());
             detections.emplace(bytes.begin(), bytes.end());
         }
         auto turn = table_.gathered(m->token, std::move(detections), journal_);
@@ -168,7 +177,9 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         if (*next) {
             schema::Nudge nudge;
             nudge.token = **next;
-            later([this, nudge, home = table_.chunk(nudge.token)->holder] { send_worker(home, bus::Envelope::make(nudge)); });
+            later([this, nudge, home = table_.chunk(nudge.token)->holder] {
+                send_worker(home, bus::Envelope::make(nudge));
+            });
         }
     } else if (type == "done") {
         auto m = e.as<schema::Done>();
@@ -194,8 +205,8 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();
         if (!m) return unreadable(m.error());
-        log::warn("unit_failed", "worker={} unit={} job={} stream={} seq={} code={} why={}", worker, m->token.unit, m->token.job,
-                  m->token.stream, m->token.seq, m->code, m->message);
+        log::warn("unit_failed", "worker={} unit={} job={} stream={} seq={} code={} why={}", worker,
+                  m->token.unit, m->token.job, m->token.stream, m->token.seq, m->code, m->message);
         reply(m->req, table_.fail(m->token, m->code, m->message, journal_));
     } else {
         unreadable({Errc::bad_message, "there is no worker message '" + type + "'", ""});

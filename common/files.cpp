@@ -37,7 +37,8 @@ struct Digest {
 
 Error io_error(const std::string& what, const std::string& path) {
     const int e = errno;
-    return Error{e == ENOENT ? Errc::not_found : Errc::io, "cannot " + what + " " + path + ": " + std::strerror(e),
+    return Error{e == ENOENT ? Errc::not_found : Errc::io,
+                 "cannot " + what + " " + path + ": " + std::strerror(e),
                  e == ENOSPC ? "free some space on that disk" : ""};
 }
 
@@ -56,7 +57,8 @@ bool below(const fs::path& root, const fs::path& path) {
 Result<std::string> place(const std::string& root_name, const std::string& root, const std::string& relative,
                           bool must_exist) {
     const auto refuse = [&](const std::string& why) {
-        return Error{Errc::invalid_argument, "path '" + relative + "' " + why + " root '" + root_name + "' (" + root + ")",
+        return Error{Errc::invalid_argument,
+                     "path '" + relative + "' " + why + " root '" + root_name + "' (" + root + ")",
                      "name inputs by a path below one of the configured roots"};
     };
     const fs::path rel(relative);
@@ -65,10 +67,15 @@ Result<std::string> place(const std::string& root_name, const std::string& root,
         if (part == "..") return refuse("contains '..' and may leave");
     std::error_code ec;
     const fs::path base = fs::canonical(root, ec);
-    if (ec) return Error{Errc::not_found, "root '" + root_name + "' (" + root + ") is not there: " + ec.message(),
-                         "mount or create it on this host, or correct `roots:` in the configuration"};
+    if (ec)
+        return Error{Errc::not_found, "root '" + root_name + "' (" + root + ") is not there: " + ec.message(),
+                     "mount or create it on this host, or correct `roots:` in the configuration"};
     const fs::path full = must_exist ? fs::canonical(base / rel, ec) : fs::weakly_canonical(base / rel, ec);
-    if (ec) return Error{Errc::not_found, "cannot find '" + relative + "' below root '" + root_name + "' (" + root + "): " + ec.message(), ""};
+    if (ec)
+        return Error{
+            Errc::not_found,
+            "cannot find '" + relative + "' below root '" + root_name + "' (" + root + "): " + ec.message(),
+            ""};
     if (!below(base, full)) return refuse("leads by a symlink out of");
     return full.string();
 }
@@ -91,7 +98,8 @@ Result<std::string> sha256_file(const std::string& path) {
     if (!in) return io_error("open", path);
     Digest d;
     std::array<char, 1 << 16> buffer{};
-    while (in.read(buffer.data(), buffer.size()) || in.gcount() > 0) d.add(buffer.data(), std::size_t(in.gcount()));
+    while (in.read(buffer.data(), buffer.size()) || in.gcount() > 0)
+        d.add(buffer.data(), std::size_t(in.gcount()));
     if (in.bad()) return io_error("read", path);
     return d.hex();
 }
@@ -128,10 +136,12 @@ Result<void> write_durably(const std::string& path, std::string_view bytes) {
     return sync(fs::path(path).parent_path().string());
 }
 
-Result<std::string> resolve_below(const std::string& root_name, const std::string& root, const std::string& relative) {
+Result<std::string> resolve_below(const std::string& root_name, const std::string& root,
+                                  const std::string& relative) {
     return place(root_name, root, relative, true);
 }
-Result<std::string> place_below(const std::string& root_name, const std::string& root, const std::string& relative) {
+Result<std::string> place_below(const std::string& root_name, const std::string& root,
+                                const std::string& relative) {
     return place(root_name, root, relative, false);
 }
 

@@ -27,12 +27,10 @@ void write(spdlog::level::level_enum level, std::string_view event, std::string_
         const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
-        const nlohmann::json line{{"time_ms", now},
-                                  {"level", spdlog::level::to_string_view(level).data()},
-                                  {"process", process_name},
-                                  {"pid", getpid()},
-                                  {"event", event},
-                                  {"text", text}};
+        const nlohmann::json line{
+            {"time_ms", now},          {"level", spdlog::level::to_string_view(level).data()},
+            {"process", process_name}, {"pid", getpid()},
+            {"event", event},          {"text", text}};
         spdlog::log(level, "{}", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     } else if (process_name.empty()) {
         spdlog::log(level, "event={} {}", event, text);

@@ -17,7 +17,8 @@ namespace sl {
 template <typename T>
 class Mailbox {
 public:
-    explicit Mailbox(std::size_t capacity = SIZE_MAX) : capacity_(capacity), fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+    explicit Mailbox(std::size_t capacity = SIZE_MAX)
+        : capacity_(capacity), fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
     ~Mailbox() { ::close(fd_); }
     Mailbox(const Mailbox&) = delete;
     Mailbox& operator=(const Mailbox&) = delete;

@@ -31,7 +31,8 @@ public:
 
 private:
     static Error unknown(const std::string& name) {
-        return Error{Errc::invalid_argument, "there is no root '" + name + "' on this host", "name it under `roots:` in the configuration"};
+        return Error{Errc::invalid_argument, "there is no root '" + name + "' on this host",
+                     "name it under `roots:` in the configuration"};
     }
     std::map<std::string, std::string> folders_;
 };

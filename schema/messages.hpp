@@ -14,10 +14,10 @@ namespace sl::schema {
 
 struct Hello {
     std::string type = "hello";
-    std::string worker;  // ULID, also the routing id of its DEALER
-    std::string stage;   // "ingest" "preprocess" "detect" "annotate" "alert"
-    std::string pool;    // stage, or "detect/{model}@{version}"
-    std::string host;    // same text: same machine, ipc reaches
+    std::string worker;   // ULID, also the routing id of its DEALER
+    std::string stage;    // "ingest" "preprocess" "detect" "annotate" "alert"
+    std::string pool;     // stage, or "detect/{model}@{version}"
+    std::string host;     // same text: same machine, ipc reaches
     std::string process;  // same text: same process, inproc reaches
     std::int64_t pid = 0;
     std::vector<std::string> endpoints;  // of its PULL socket: inproc, ipc, tcp, whichever it bound
@@ -25,18 +25,19 @@ struct Hello {
     std::string engine;                  // versions that decide the bytes of its results
     std::vector<std::string> roots;      // names of the roots it has mounted
     std::string version;
-    MSGPACK_DEFINE_MAP(type, worker, stage, pool, host, process, pid, endpoints, slots, engine, roots, version)
+    MSGPACK_DEFINE_MAP(type, worker, stage, pool, host, process, pid, endpoints, slots, engine, roots,
+                       version)
 };
 
 struct Beat {  // each round
     std::string type = "beat";
-    std::uint64_t epoch = 0;     // of the leader it follows
-    std::uint64_t last = 0;      // number of the last EXPECT it took in
-    std::vector<Token> held;     // every lease it holds
-    std::int64_t busy_ms = 0;    // age of the item in the work thread, without time blocked in a send
-    std::int64_t items = 0;      // items worked on so far
+    std::uint64_t epoch = 0;   // of the leader it follows
+    std::uint64_t last = 0;    // number of the last EXPECT it took in
+    std::vector<Token> held;   // every lease it holds
+    std::int64_t busy_ms = 0;  // age of the item in the work thread, without time blocked in a send
+    std::int64_t items = 0;    // items worked on so far
     std::map<std::string, std::int64_t> job_items;  // the same by job
-    bool draining = false;       // takes nothing more; will say bye
+    bool draining = false;                          // takes nothing more; will say bye
     MSGPACK_DEFINE_MAP(type, epoch, last, held, busy_ms, items, job_items, draining)
 };
 
@@ -174,7 +175,8 @@ struct StreamParts {  // a stream as the final unit gets it
 struct Task {
     std::string type = "task";
     std::uint64_t epoch = 0;
-    Token token;       // its unit says what to do: "scan" "chunk" (send a chunk to its home) "final" "sweep" "deliver"
+    Token token;       // its unit says what to do: "scan" "chunk" (send a chunk to its home) "final" "sweep"
+                       // "deliver"
     JobSpec spec;      // all but deliver
     std::string home;  // chunk
     StreamInfo stream;
@@ -184,8 +186,8 @@ struct Task {
     std::string state;                 // final: how the job ends: "succeeded" "failed" "canceled"
     std::string error;
     std::map<std::string, std::string> engines;  // final: by pool, what detected there
-    bool keep_outputs = true;   // sweep
-    std::vector<Alert> alerts;  // deliver
+    bool keep_outputs = true;                    // sweep
+    std::vector<Alert> alerts;                   // deliver
     MSGPACK_DEFINE_MAP(type, epoch, token, spec, home, stream, row, pieces, streams, state, error, engines,
                        keep_outputs, alerts)
 };

@@ -24,7 +24,7 @@ enum class Errc {
     io,                   // disk or file system: retry elsewhere may help
     unavailable,          // a server or peer is away: retry with back-off
     timeout,
-    internal,             // a bug or an exception at a thread boundary
+    internal,  // a bug or an exception at a thread boundary
 };
 
 std::string_view code_name(Errc code);

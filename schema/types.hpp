@@ -47,8 +47,8 @@ struct Input {
 // What a detect pool wants to be fed. Mean and scale are not here: detect applies them from the model's
 // manifest. Tensors on the wire are uint8, planar (channels × height × width).
 struct PoolSpec {
-    std::string name;                    // "detect/yolox_nano@1"
-    std::int32_t width = 0;              // model input
+    std::string name;        // "detect/yolox_nano@1"
+    std::int32_t width = 0;  // model input
     std::int32_t height = 0;
     std::string color = "bgr";           // "bgr" | "rgb": order of the three planes
     std::string letterbox = "top_left";  // "top_left" | "center" | "stretch"
@@ -111,25 +111,25 @@ struct StreamInfo {
     Input recut;  // lossless intermediate that chunks are cut from instead; path empty: none
     std::string recut_reason;
     Rational time_base{1, 1};
-    Rational frame_rate{0, 1};    // average; 0: unknown
-    std::int64_t start_pts = 0;   // smallest emitted pts
-    std::int64_t frames = 0;      // emitted video packets counted by the scan
-    std::int64_t end_pts = 0;     // end of the last frame, exclusive
-    std::int32_t width = 0;       // canvas: displayed (upright) size that all frames are brought to
+    Rational frame_rate{0, 1};   // average; 0: unknown
+    std::int64_t start_pts = 0;  // smallest emitted pts
+    std::int64_t frames = 0;     // emitted video packets counted by the scan
+    std::int64_t end_pts = 0;    // end of the last frame, exclusive
+    std::int32_t width = 0;      // canvas: displayed (upright) size that all frames are brought to
     std::int32_t height = 0;
-    std::string fit = "scale";    // a frame of another size is "scale"d to the canvas, or "pad"ded (images)
-    std::int32_t rotation = 0;    // 0 90 180 270: clockwise turn that makes decoded pixels upright
-    bool flip = false;            // mirrored horizontally after the turn
-    Rational sar{1, 1};           // of the upright picture
-    std::string audio;            // "" none, "copy", "aac": what the join does with it
-    std::string video_codec;      // names, for reports
+    std::string fit = "scale";  // a frame of another size is "scale"d to the canvas, or "pad"ded (images)
+    std::int32_t rotation = 0;  // 0 90 180 270: clockwise turn that makes decoded pixels upright
+    bool flip = false;          // mirrored horizontally after the turn
+    Rational sar{1, 1};         // of the upright picture
+    std::string audio;          // "" none, "copy", "aac": what the join does with it
+    std::string video_codec;    // names, for reports
     std::string audio_codec;
-    Bytes codec;                  // packed AVCodecParameters (media/carry.hpp)
+    Bytes codec;                        // packed AVCodecParameters (media/carry.hpp)
     std::vector<std::string> names;     // images: file name of each picture
     std::vector<std::string> warnings;  // "input_truncated", …
     MSGPACK_DEFINE_MAP(name, source, input, recut, recut_reason, time_base, frame_rate, start_pts, frames,
-                       end_pts, width, height, fit, rotation, flip, sar, audio, video_codec, audio_codec, codec,
-                       names, warnings)
+                       end_pts, width, height, fit, rotation, flip, sar, audio, video_codec, audio_codec,
+                       codec, names, warnings)
 };
 
 // One chunk as the scan cut it: a function of the file and the job's sample_fps alone.
@@ -186,7 +186,7 @@ struct Alert {
 
 // S[s]: the state before chunk s. Deterministic bytes.
 struct RuleState {
-    std::int32_t seen = 0;           // consecutive detected frames with a hit
+    std::int32_t seen = 0;                // consecutive detected frames with a hit
     std::int64_t rest_until = INT64_MIN;  // pts; no alert before it
     MSGPACK_DEFINE_MAP(seen, rest_until)
 };

@@ -14,7 +14,8 @@ std::pair<std::string, std::string> halves(const std::string& text) {
 void JobParams::add_to(CLI::App& command) {
     command.add_option("--preset", preset, "one of `sightline presets`")->capture_default_str();
     command.add_option("--pipeline", pipeline, "one of `sightline pipelines`")->capture_default_str();
-    command.add_option("--set", set, "a parameter over the preset's: NAME=VALUE (repeatable)")->allow_extra_args(false);
+    command.add_option("--set", set, "a parameter over the preset's: NAME=VALUE (repeatable)")
+        ->allow_extra_args(false);
     command.add_option("--rules", rules, "YAML file with alert rules");
 }
 

@@ -12,7 +12,8 @@ Result<BrokerEndpoints> broker_endpoints(const std::string& endpoint) {
         if (endpoint.size() == scheme) return bad;
         // sockaddr_un.sun_path holds 108 bytes; the longest name here is PATH.workers.
         if (endpoint.starts_with("ipc://") && endpoint.size() - scheme > 98)
-            return Error{Errc::invalid_argument, "the socket path of '" + endpoint + "' is longer than 98 bytes",
+            return Error{Errc::invalid_argument,
+                         "the socket path of '" + endpoint + "' is longer than 98 bytes",
                          "choose a shorter folder: the kernel's limit for socket paths is 107"};
         return BrokerEndpoints{endpoint, endpoint + ".workers", endpoint + ".events"};
     }

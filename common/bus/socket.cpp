@@ -9,7 +9,8 @@ zmq::message_t to_frame(schema::Bytes bytes) {
     auto owner = std::make_unique<schema::Bytes>(std::move(bytes));
     void* data = owner->data();
     const std::size_t n = owner->size();
-    zmq::message_t frame(data, n, [](void*, void* hint) { delete static_cast<schema::Bytes*>(hint); }, owner.get());
+    zmq::message_t frame(
+        data, n, [](void*, void* hint) { delete static_cast<schema::Bytes*>(hint); }, owner.get());
     [[maybe_unused]] const auto* now_owned_by_frame = owner.release();
     return frame;
 }
@@ -37,12 +38,13 @@ Envelope Envelope::copy() {
 
 Result<Envelope> Envelope::parse(std::vector<zmq::message_t> frames) {
     if (frames.size() < 2)
-        return Error{Errc::bad_message, "cannot read a message of " + std::to_string(frames.size()) + " frames", ""};
+        return Error{Errc::bad_message,
+                     "cannot read a message of " + std::to_string(frames.size()) + " frames", ""};
     const auto first = frames[0].to_string_view();
     if (first != schema::protocol_id)
         return Error{Errc::unsupported_version,
-                     "cannot read a message whose first frame is not '" + std::string(schema::protocol_id) + "' (" +
-                         std::to_string(first.size()) + " bytes)",
+                     "cannot read a message whose first frame is not '" + std::string(schema::protocol_id) +
+                         "' (" + std::to_string(first.size()) + " bytes)",
                      "use a client and workers of the same protocol as the broker"};
     Envelope e;
     const auto* data = static_cast<const std::uint8_t*>(frames[1].data());
@@ -54,7 +56,8 @@ Result<Envelope> Envelope::parse(std::vector<zmq::message_t> frames) {
         const auto& key = map.ptr[i].key;
         const auto& val = map.ptr[i].val;
         if (key.type != msgpack::type::STR || val.type != msgpack::type::STR) continue;
-        if (std::string_view(key.via.str.ptr, key.via.str.size) == "type") e.type_.assign(val.via.str.ptr, val.via.str.size);
+        if (std::string_view(key.via.str.ptr, key.via.str.size) == "type")
+            e.type_.assign(val.via.str.ptr, val.via.str.size);
     }
     if (e.type_.empty()) return Error{Errc::bad_message, "cannot read a header without a type", ""};
     for (std::size_t i = 2; i < frames.size(); ++i) e.payload.push_back(std::move(frames[i]));
@@ -73,20 +76,27 @@ zmq::socket_t make_socket(zmq::context_t& context, Kind kind) {
     const auto type = [&] {
         switch (kind) {
             case Kind::jobs_router:
-            case Kind::workers_router: return socket_type::router;
-            case Kind::dealer: return socket_type::dealer;
-            case Kind::events_xpub: return socket_type::xpub;
-            case Kind::events_sub: return socket_type::sub;
+            case Kind::workers_router:
+                return socket_type::router;
+            case Kind::dealer:
+                return socket_type::dealer;
+            case Kind::events_xpub:
+                return socket_type::xpub;
+            case Kind::events_sub:
+                return socket_type::sub;
             case Kind::pull:
-            case Kind::pull_home: return socket_type::pull;
+            case Kind::pull_home:
+                return socket_type::pull;
             case Kind::push_any:
-            case Kind::push_home: break;
+            case Kind::push_home:
+                break;
         }
         return socket_type::push;
     }();
     zmq::socket_t s(context, type);
     using namespace zmq::sockopt;
-    s.set(zmq::sockopt::linger, 0);  // nothing here relies on a close that flushes: what matters is answered, or asked for again
+    s.set(zmq::sockopt::linger,
+          0);  // nothing here relies on a close that flushes: what matters is answered, or asked for again
     s.set(ipv6, false);
     s.set(reconnect_ivl, 50);
     s.set(reconnect_ivl_max, 200);  // a broker that restarts gives its workers a second to come back
@@ -130,7 +140,9 @@ zmq::socket_t make_socket(zmq::context_t& context, Kind kind) {
             s.set(sndhwm, 1);
             s.set(immediate, true);  // never queue for a worker that is not there yet
             break;
-        case Kind::push_home: s.set(sndhwm, 0); break;
+        case Kind::push_home:
+            s.set(sndhwm, 0);
+            break;
     }
     return s;
 }
@@ -142,8 +154,9 @@ Result<void> bind(zmq::socket_t& socket, const std::string& endpoint) {
     } catch (const zmq::error_t& e) {
         return Error{e.num() == EADDRINUSE ? Errc::conflict : Errc::unavailable,
                      "cannot listen on " + endpoint + ": " + e.what(),
-                     e.num() == EADDRINUSE ? "another process listens there: end it or choose another endpoint"
-                                           : "check that the folder or address exists on this host"};
+                     e.num() == EADDRINUSE
+                         ? "another process listens there: end it or choose another endpoint"
+                         : "check that the folder or address exists on this host"};
     }
 }
 

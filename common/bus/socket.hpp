@@ -37,8 +37,9 @@ public:
     std::string from;  // ROUTER: routing id of the sender
 
     std::span<const std::uint8_t> part(std::size_t i) const {
-        return i < payload.size() ? std::span(static_cast<const std::uint8_t*>(payload[i].data()), payload[i].size())
-                                  : std::span<const std::uint8_t>{};
+        return i < payload.size()
+                   ? std::span(static_cast<const std::uint8_t*>(payload[i].data()), payload[i].size())
+                   : std::span<const std::uint8_t>{};
     }
     const schema::Bytes& header() const { return header_; }
     Envelope copy();  // shares the payload's bytes
@@ -54,7 +55,17 @@ private:
 
 zmq::message_t to_frame(schema::Bytes bytes);  // no copy
 
-enum class Kind { jobs_router, workers_router, dealer, events_xpub, events_sub, pull, pull_home, push_any, push_home };
+enum class Kind {
+    jobs_router,
+    workers_router,
+    dealer,
+    events_xpub,
+    events_sub,
+    pull,
+    pull_home,
+    push_any,
+    push_home
+};
 
 // A socket of this kind with every option set.
 zmq::socket_t make_socket(zmq::context_t& context, Kind kind);

@@ -21,19 +21,20 @@ public:
     virtual Result<void> append(std::span<const LogEntry> entries) = 0;
 };
 
-// JSON lines, appended and fsynced; a torn last line of a crash is cut off at open, and the position is that of
-// the last line left: entries behind it that are not kept (audit == false) are passed over again, harmlessly.
-// Errc::conflict: another process writes the file, or it is somebody else's.
+// JSON lines, appended and fsynced; a torn last line of a crash is cut off at open, and the position is that
+// of the last line left: entries behind it that are not kept (audit == false) are passed over again,
+// harmlessly. Errc::conflict: another process writes the file, or it is somebody else's.
 Result<std::unique_ptr<Audit>> jsonl_audit(const std::string& path);
 
 struct PostgresOptions {
-    std::string dsn;      // libpq connection string or URI
+    std::string dsn;  // libpq connection string or URI
     std::string fleet = "default";
 };
 // Applies the numbered migrations (compiled in from schema/postgres/*.sql) under an advisory lock at the
 // first connection, which is made at first use, and again after a loss; Errc::unavailable until then. What
-// waiting cannot mend (password, database, a newer schema) is invalid_argument or unsupported_version. Writers
-// that compete take turns. A text that PostgreSQL refuses (broken UTF-8, NUL, a body that is no JSON) is mended.
+// waiting cannot mend (password, database, a newer schema) is invalid_argument or unsupported_version.
+// Writers that compete take turns. A text that PostgreSQL refuses (broken UTF-8, NUL, a body that is no JSON)
+// is mended.
 Result<std::unique_ptr<Audit>> postgres_audit(const PostgresOptions& options);
 
 }  // namespace sl::store

@@ -31,10 +31,11 @@ Result<LogId> parse_log_id(const std::string& text);
 struct LogEntry {
     LogId id;
     std::string topic;  // "job.{id}.state", "alert.{stream}", "pool.{name}"
-    std::string kind;   // "job.queued" "job.started" "job.progress" "job.succeeded" … "alert" "worker.joined" "worker.lost"
-    std::string job;    // or empty
+    std::string kind;  // "job.queued" "job.started" "job.progress" "job.succeeded" … "alert" "worker.joined"
+                       // "worker.lost"
+    std::string job;  // or empty
     std::int64_t time_ns = 0;
-    std::string body;  // JSON object
+    std::string body;   // JSON object
     bool audit = true;  // progress is for subscribers only
 };
 
@@ -55,8 +56,8 @@ struct Batch {
 
 struct Lead {
     bool leads = false;
-    std::uint64_t epoch = 0;     // ours, or the leader's
-    std::string leader;          // who leads
+    std::uint64_t epoch = 0;  // ours, or the leader's
+    std::string leader;       // who leads
 };
 
 using Records = std::map<std::string, std::map<std::string, std::string>>;
@@ -73,9 +74,9 @@ public:
     virtual Result<void> resign(const std::string& broker) = 0;
 
     // Atomic, fenced and idempotent. Errc::stale: another epoch leads, or the store lost batches that it had
-    // acknowledged; nothing was written, take the lead anew and load. Errc::unavailable: unknown whether it was
-    // applied; send it again. Errc::invalid_argument: log ids that do not rise, or more than 200,000 writes and
-    // entries or 256 MB; nothing was written.
+    // acknowledged; nothing was written, take the lead anew and load. Errc::unavailable: unknown whether it
+    // was applied; send it again. Errc::invalid_argument: log ids that do not rise, or more than 200,000
+    // writes and entries or 256 MB; nothing was written.
     virtual Result<void> commit(const Batch& batch) = 0;
 
     // All records. Of one moment only for the leader, while it commits nothing.
@@ -91,7 +92,7 @@ std::unique_ptr<JobStore> memory_store();
 
 struct RedisOptions {
     std::string url = "redis://127.0.0.1:6379/0";  // or unix:///path/redis.sock; password by redis://:pw@…
-    std::string fleet = "default";                  // two fleets on one Redis do not meet
+    std::string fleet = "default";                 // two fleets on one Redis do not meet
     std::int64_t timeout_ms = 2000;
 };
 // Connects at first use and again after a loss; only a wrong URL fails here. Refuses a Redis whose

@@ -49,7 +49,8 @@ void Links::join(Pool& pool, const schema::Peer& peer) {
     if (pool.connected.contains(peer.worker)) return;
     const std::string endpoint = reach(peer);
     if (endpoint.empty()) {
-        log::warn("peer_unreachable", "worker={} stage={} host={}: it announced no endpoint that this host can reach",
+        log::warn("peer_unreachable",
+                  "worker={} stage={} host={}: it announced no endpoint that this host can reach",
                   peer.worker, peer.stage, peer.host);
     } else if (auto ok = bus::connect(pool.socket, endpoint); ok) {
         pool.connected[peer.worker] = endpoint;
@@ -60,7 +61,8 @@ void Links::join(Pool& pool, const schema::Peer& peer) {
 
 void Links::to_any(const std::string& pool, bus::Envelope message) {
     if (!pools_.contains(pool)) {
-        auto& made = pools_.emplace(pool, Pool{bus::make_socket(context_, bus::Kind::push_any), {}}).first->second;
+        auto& made =
+            pools_.emplace(pool, Pool{bus::make_socket(context_, bus::Kind::push_any), {}}).first->second;
         for (const auto& [id, p] : peers_)
             if (p.pool == pool) join(made, p);
     }

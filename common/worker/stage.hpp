@@ -27,12 +27,13 @@ public:
     // To the broker, repeated until answered. T has `req` and `token`; a stale answer stops the token.
     template <typename T>
     void request(T message, std::vector<schema::Bytes> payload = {}) {
-        request_(message.token, [message = std::move(message), payload = std::move(payload)](std::uint64_t req) mutable {
-            message.req = req;
-            auto e = bus::Envelope::make(message);
-            for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));
-            return e;
-        });
+        request_(message.token,
+                 [message = std::move(message), payload = std::move(payload)](std::uint64_t req) mutable {
+                     message.req = req;
+                     auto e = bus::Envelope::make(message);
+                     for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));
+                     return e;
+                 });
     }
     // Hands a result to the stage's own on_result, on the bus thread.
     virtual void to_bus(std::function<void()> on_bus_thread) = 0;
@@ -63,7 +64,7 @@ public:
     }
     virtual void forget(const schema::Token& token) = 0;  // unanswered requests of the token are not repeated
     virtual void hold(const schema::Token& token) = 0;    // listed in every beat from now on
-    virtual void release(const schema::Token& token) = 0; // no longer; also stops work on it
+    virtual void release(const schema::Token& token) = 0;  // no longer; also stops work on it
     virtual bool draining() const = 0;
 
 protected:
@@ -80,7 +81,8 @@ public:
     virtual void work(bus::Envelope& item, Emit& emit) = 0;
 
     // --- bus thread
-    // A message from a peer or the broker that the loop does not know; true: taken (it is not queued to work()).
+    // A message from a peer or the broker that the loop does not know; true: taken (it is not queued to
+    // work()).
     virtual bool intercept(bus::Envelope&, BusApi&) { return false; }
     virtual void on_answer(const schema::Token&, const schema::Answer&, bus::Envelope&, BusApi&) {}
     virtual void on_drop(const schema::Token&, BusApi&) {}

@@ -41,7 +41,9 @@ public:
     Result<void> run(int stop_fd, double drain_s);
 
     // BusApi
-    void post(bus::Envelope item, bool urgent) override { (urgent ? urgent_ : queue_).push_back(std::move(item)); }
+    void post(bus::Envelope item, bool urgent) override {
+        (urgent ? urgent_ : queue_).push_back(std::move(item));
+    }
     void forget(const schema::Token& token) override {
         std::erase_if(requests_, [&](const auto& r) { return r.second.token == token; });
     }
@@ -169,8 +171,8 @@ private:
     std::atomic<std::int64_t> work_since_ns_{0}, blocked_ns_{0};
     std::atomic<bool> abandon_{false};
     mutable std::mutex mutex_;
-    std::set<schema::Token> stopped_;    // guarded by mutex_
-    std::set<std::string> reachable_;    // guarded by mutex_
+    std::set<schema::Token> stopped_;  // guarded by mutex_
+    std::set<std::string> reachable_;  // guarded by mutex_
 };
 
 Result<void> Loop::open() {
@@ -182,7 +184,8 @@ Result<void> Loop::open() {
             std::error_code ec;
             std::filesystem::create_directories(options_.run_dir, ec);
             if (ec)
-                return Error{Errc::io, "cannot create the run folder " + options_.run_dir + ": " + ec.message(), ""};
+                return Error{Errc::io,
+                             "cannot create the run folder " + options_.run_dir + ": " + ec.message(), ""};
             ipc_path_ = options_.run_dir + "/" + id_;
             endpoints_.push_back("ipc://" + ipc_path_);
         }
@@ -219,7 +222,8 @@ void Loop::beat() {
     beat.last = last_expect_;
     beat.held.assign(held_.begin(), held_.end());
     if (const auto since = work_since_ns_.load(); since != 0)
-        beat.busy_ms = std::max<std::int64_t>(0, (Clock::now().time_since_epoch().count() - since - blocked_ns_) / 1'000'000);
+        beat.busy_ms = std::max<std::int64_t>(
+            0, (Clock::now().time_since_epoch().count() - since - blocked_ns_) / 1'000'000);
     beat.items = items_;
     beat.job_items = job_items_;
     beat.draining = draining_;
@@ -281,7 +285,9 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
         if (!m) return bad_message(m.error(), "broker");
         if (m->epoch != epoch_) last_expect_ = 0;
         epoch_ = std::max(epoch_, m->epoch);
-        if (!joined_) log::info("joined", "worker={} pool={} broker={}", id_, options_.pool.empty() ? options_.stage : options_.pool, broker_.jobs);
+        if (!joined_)
+            log::info("joined", "worker={} pool={} broker={}", id_,
+                      options_.pool.empty() ? options_.stage : options_.pool, broker_.jobs);
         joined_ = true;
         for (auto& [req, r] : requests_) repeat(r);
         beat_at_ = Clock::now();
@@ -401,7 +407,8 @@ Result<void> Loop::run(int stop_fd, double drain_s) {
         stage_.on_tick(now, *this);
         // A unit is let go when its work is done and its last request answered. (A home lets go by itself.)
         std::erase_if(worked_, [&](const schema::Token& t) {
-            if (std::any_of(requests_.begin(), requests_.end(), [&](const auto& r) { return r.second.token == t; }))
+            if (std::any_of(requests_.begin(), requests_.end(),
+                            [&](const auto& r) { return r.second.token == t; }))
                 return false;
             release(t);
             return true;
@@ -424,7 +431,8 @@ Result<void> Loop::run(int stop_fd, double drain_s) {
         polled.push_back({pull_.handle(), 0, short(read_peers ? ZMQ_POLLIN : 0), 0});
         for (auto* full : links_.full()) polled.push_back({full->handle(), 0, ZMQ_POLLOUT, 0});
         const auto wake = std::min(joined_ ? beat_at_ : hello_at, now + round_);
-        const auto wait = std::max<std::int64_t>(0, std::chrono::ceil<milliseconds>(wake - Clock::now()).count());
+        const auto wait =
+            std::max<std::int64_t>(0, std::chrono::ceil<milliseconds>(wake - Clock::now()).count());
         zmq::poll(polled.data(), polled.size(), milliseconds(wait));
 
         if (polled[1].revents & ZMQ_POLLIN) draining_ = true;
@@ -450,13 +458,15 @@ Result<void> Loop::run(int stop_fd, double drain_s) {
     dealer_.set(zmq::sockopt::linger, 200);
     bus::send(dealer_, frames);
     if (!ipc_path_.empty()) ::unlink(ipc_path_.c_str());
-    log::info("left", "worker={} items={} dropped={} bad_messages={}", id_, items_, links_.dropped(), bad_messages_);
+    log::info("left", "worker={} items={} dropped={} bad_messages={}", id_, items_, links_.dropped(),
+              bad_messages_);
     return {};
 }
 
 }  // namespace
 
-Result<void> run_worker(zmq::context_t& context, Stage& stage, const Options& options, int stop_fd, double drain_s) {
+Result<void> run_worker(zmq::context_t& context, Stage& stage, const Options& options, int stop_fd,
+                        double drain_s) {
     auto broker = bus::broker_endpoints(options.broker);
     if (!broker) return broker.error();
     Loop loop(context, stage, options, std::move(*broker));

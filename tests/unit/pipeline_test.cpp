@@ -129,7 +129,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{{"model", {"none", "yolox_nano"}}}, "'none', which no manifest describes"},
         Mistake{{{"model", json::array()}}, "parameter model is empty"},
         Mistake{{{"model", {"default", "yolox_nano"}}}, "twice"},
-        Mistake{{{"exporters", {"jsn"}}}, "did you mean 'json'?"},
+        Mistake{{{"video_preset", "veryfst"}}, "did you mean 'veryfast'?"},
         Mistake{{{"video_preset", "quick"}}, "which is no choice"},
         Mistake{{{"classes", {"person", "cat"}}}, "'cat', which no model of it knows"},
         Mistake{{{"crop", {0.5, 0, 0.6, 1}}}, "which is no part of the frame"},

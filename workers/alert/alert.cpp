@@ -16,7 +16,9 @@ void AlertStage::work(bus::Envelope& item, worker::Emit& emit) {
     auto delivery = router_.deliver(task->alerts, now_ns());
     const auto report = [](const Delivery& d) {
         for (const auto& [target, outcome] : d.targets)
-            if (outcome.dead > 0) log::error("alert_dead", "target={} alerts={} why={}", target, outcome.dead, outcome.last_error);
+            if (outcome.dead > 0)
+                log::error("alert_dead", "target={} alerts={} why={}", target, outcome.dead,
+                           outcome.last_error);
     };
     report(delivery);
     while (!delivery.retry.empty()) {

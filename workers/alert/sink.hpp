@@ -19,8 +19,8 @@ struct Target {
     std::string sink;                  // plug-in name
     std::vector<std::string> classes;  // empty: all
     double min_score = 0;
-    double max_per_minute = 0;         // 0: no limit; what is over it is counted, not sent
-    std::string options;               // the sink's own settings, JSON object as text
+    double max_per_minute = 0;  // 0: no limit; what is over it is counted, not sent
+    std::string options;        // the sink's own settings, JSON object as text
 };
 
 // Used by one thread. Delivery is at least once: send must be harmless when repeated with the same alert id.

@@ -45,10 +45,12 @@ void AnnotateStage::render(const schema::Token& token, worker::Emit& emit) {
         const std::string rel = "parts/" + std::to_string(token.stream);
         auto dir = roots_.place({spec.output.root, work_path(spec) + "/" + rel});
         if (!dir) return dir.error();
-        const std::string stem = std::to_string(token.seq) + "." + std::to_string(token.attempt) + "-" + std::to_string(token.nonce);
+        const std::string stem = std::to_string(token.seq) + "." + std::to_string(token.attempt) + "-" +
+                                 std::to_string(token.nonce);
         const ChunkContext context{spec, item->lease.stream, item->lease.row};
         const std::span packets(static_cast<const std::uint8_t*>(item->packets.data()), item->packets.size());
-        auto rendered = render_chunk(context, packets, item->before, item->detections, *dir, rel, stem, [&] { return emit.stopped(token); });
+        auto rendered = render_chunk(context, packets, item->before, item->detections, *dir, rel, stem,
+                                     [&] { return emit.stopped(token); });
         if (!rendered) return rendered.error();
         return std::pair{std::move(rendered->parts), std::move(rendered->counters)};
     };

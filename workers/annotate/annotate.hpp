@@ -16,11 +16,14 @@ public:
         api_ = &api;
         return home_.intercept(e, api);
     }
-    void on_answer(const schema::Token& t, const schema::Answer& a, bus::Envelope& e, worker::BusApi& api) override {
+    void on_answer(const schema::Token& t, const schema::Answer& a, bus::Envelope& e,
+                   worker::BusApi& api) override {
         home_.on_answer(t, a, e, api);
     }
     void on_drop(const schema::Token& t, worker::BusApi&) override { home_.on_drop(t); }
-    void on_gone(const std::vector<schema::Peer>& gone, worker::BusApi& api) override { home_.on_gone(gone, api); }
+    void on_gone(const std::vector<schema::Peer>& gone, worker::BusApi& api) override {
+        home_.on_gone(gone, api);
+    }
     void on_tick(Clock::time_point now, worker::BusApi& api) override { home_.on_tick(now, api); }
     bool idle() const override { return home_.idle(); }
 

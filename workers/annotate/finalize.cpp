@@ -23,11 +23,15 @@ Result<void> check_part(const std::string& path, const schema::Part& part) {
     auto digest = files::sha256_file(path);
     if (!digest) return digest.error();
     if (*digest == part.sha256) return {};
-    return Error{Errc::io, "the part " + path + " is not what was committed (sha256 " + *digest + ", not " + part.sha256 + ")", "check the disk below the output's root"};
+    return Error{
+        Errc::io,
+        "the part " + path + " is not what was committed (sha256 " + *digest + ", not " + part.sha256 + ")",
+        "check the disk below the output's root"};
 }
 
-Result<StreamReport> join_stream(const Roots& roots, const schema::Task& task, const schema::StreamParts& stream,
-                                 const std::string& work, const std::string& out, const std::function<bool()>& stop) {
+Result<StreamReport> join_stream(const Roots& roots, const schema::Task& task,
+                                 const schema::StreamParts& stream, const std::string& work,
+                                 const std::string& out, const std::function<bool()>& stop) {
     StreamReport report;
     report.name = stream.info.name;
     report.warnings = stream.info.warnings;
@@ -53,7 +57,8 @@ Result<StreamReport> join_stream(const Roots& roots, const schema::Task& task, c
                     parts.push_back(work + "/" + part.path);
                     if (auto ok = check_part(parts.back(), part); !ok) return ok.error();
                 }
-        auto joined = exporter->join({task.spec, stream.info, stream.rows, parts, stream.alerts, source, stream.complete}, dir);
+        auto joined = exporter->join(
+            {task.spec, stream.info, stream.rows, parts, stream.alerts, source, stream.complete}, dir);
         if (!joined) return joined.error();
         if (!joined->path.empty())
             if (auto ok = files::sync(dir + "/" + joined->path); !ok) return ok.error();
@@ -65,7 +70,8 @@ Result<StreamReport> join_stream(const Roots& roots, const schema::Task& task, c
 
 }  // namespace
 
-Result<std::string> finalize(const Roots& roots, const schema::Task& task, const std::function<bool()>& stop) {
+Result<std::string> finalize(const Roots& roots, const schema::Task& task,
+                             const std::function<bool()>& stop) {
     auto work = roots.place({task.spec.output.root, work_path(task.spec)});
     auto target = roots.place({task.spec.output.root, outputs_path(task.spec)});
     if (!work) return work.error();
@@ -76,7 +82,8 @@ Result<std::string> finalize(const Roots& roots, const schema::Task& task, const
         fs::create_directories(*work, ec);
         if (ec) return Error{Errc::io, "cannot create the work folder " + *work + ": " + ec.message(), ""};
     }
-    const std::string out = *work + "/final." + std::to_string(task.token.attempt) + "-" + std::to_string(task.token.nonce);
+    const std::string out =
+        *work + "/final." + std::to_string(task.token.attempt) + "-" + std::to_string(task.token.nonce);
     std::error_code ec;
     fs::create_directory(out, ec);
     if (ec) return Error{Errc::io, "cannot create " + out + ": " + ec.message(), ""};
@@ -100,7 +107,8 @@ Result<std::string> finalize(const Roots& roots, const schema::Task& task, const
     if (const auto old = files::read(*target + "/manifest.json"); old && *old == manifest) return digest;
     fs::create_directories(fs::path(*target).parent_path(), ec);
     if (::renameat2(AT_FDCWD, out.c_str(), AT_FDCWD, target->c_str(), RENAME_NOREPLACE) != 0) {
-        if (errno != EEXIST || ::renameat2(AT_FDCWD, out.c_str(), AT_FDCWD, target->c_str(), RENAME_EXCHANGE) != 0)
+        if (errno != EEXIST ||
+            ::renameat2(AT_FDCWD, out.c_str(), AT_FDCWD, target->c_str(), RENAME_EXCHANGE) != 0)
             return Error{Errc::io, "cannot move the results to " + *target + ": " + std::strerror(errno), ""};
     }
     if (auto ok = files::sync(fs::path(*target).parent_path().string()); !ok) return ok.error();
@@ -112,9 +120,12 @@ Result<void> sweep(const Roots& roots, const schema::Task& task) {
         auto path = roots.place({task.spec.output.root, rel});
         if (!path) return path.error();
         // Moved away first, in one step: nobody sees half of it, and a late writer finds no folder.
-        const std::string trash = fs::path(*path).parent_path().string() + "/.trash-" + task.spec.job + "-" + std::to_string(task.token.nonce);
+        const std::string trash = fs::path(*path).parent_path().string() + "/.trash-" + task.spec.job + "-" +
+                                  std::to_string(task.token.nonce);
         if (::rename(path->c_str(), trash.c_str()) != 0)
-            return errno == ENOENT ? Result<void>{} : Error{Errc::io, "cannot move " + *path + " away: " + std::strerror(errno), ""};
+            return errno == ENOENT
+                       ? Result<void>{}
+                       : Error{Errc::io, "cannot move " + *path + " away: " + std::strerror(errno), ""};
         std::error_code ec;
         fs::remove_all(trash, ec);
         if (ec) return Error{Errc::io, "cannot remove " + trash + ": " + ec.message(), ""};
@@ -124,7 +135,9 @@ Result<void> sweep(const Roots& roots, const schema::Task& task) {
     if (!task.keep_outputs)
         if (auto ok = remove(outputs_path(task.spec)); !ok) return ok;
     // The folder of all work goes when it is empty, so that `run` leaves results alone behind.
-    if (auto all = roots.place({task.spec.output.root, (task.spec.output.path.empty() ? "" : task.spec.output.path + "/") + std::string(".work")}))
+    if (auto all = roots.place(
+            {task.spec.output.root,
+             (task.spec.output.path.empty() ? "" : task.spec.output.path + "/") + std::string(".work")}))
         ::rmdir(all->c_str());
     return {};
 }

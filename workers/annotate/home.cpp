@@ -26,7 +26,8 @@ bool Home::intercept(bus::Envelope& e, worker::BusApi& api) {
         expect(std::move(*m), api);
     } else if (e.type() == "source") {
         const auto m = e.as<schema::SourceMessage>();
-        if (!m || e.payload.empty()) return bad(m ? Error{Errc::bad_message, "a source without packets", ""} : m.error());
+        if (!m || e.payload.empty())
+            return bad(m ? Error{Errc::bad_message, "a source without packets", ""} : m.error());
         piece(m->token, Piece{}, e, nullptr, api);
     } else if (e.type() == "detections") {
         const auto m = e.as<schema::DetectionsMessage>();
@@ -51,7 +52,8 @@ bool Home::intercept(bus::Envelope& e, worker::BusApi& api) {
 void Home::expect(schema::Expect lease, worker::BusApi& api) {
     if (api.draining()) return;  // not listed, so the broker leases it to another
     if (Gather* g = find(lease.token)) {
-        if (g->lease.token == lease.token || g->lease.token.attempt > lease.token.attempt) return;  // known, or older
+        if (g->lease.token == lease.token || g->lease.token.attempt > lease.token.attempt)
+            return;  // known, or older
         // A newer lease of a chunk that is held takes over what was gathered (rule 16).
         const Token old = g->lease.token;
         api.release(old);
@@ -78,7 +80,8 @@ void Home::fetch(Gather& g, worker::BusApi& api) {
     api.request(m);
 }
 
-void Home::piece(const Token& token, Piece which, bus::Envelope& e, const schema::DetectionsMessage* m, worker::BusApi& api) {
+void Home::piece(const Token& token, Piece which, bus::Envelope& e, const schema::DetectionsMessage* m,
+                 worker::BusApi& api) {
     const auto now = Clock::now();
     longest_gap_ = std::max(longest_gap_ * 19 / 20, now - arrived_);
     arrived_ = now;
@@ -118,7 +121,8 @@ void Home::check_full(Gather& g, worker::BusApi& api) {
     for (auto& [ordinal, frame] : frames) {
         std::sort(frame.boxes.begin(), frame.boxes.end(), [](const schema::Box& a, const schema::Box& b) {
             if (a.score != b.score) return a.score > b.score;
-            return std::tie(a.class_id, a.x, a.y, a.pool, a.width, a.height) < std::tie(b.class_id, b.x, b.y, b.pool, b.width, b.height);
+            return std::tie(a.class_id, a.x, a.y, a.pool, a.width, a.height) <
+                   std::tie(b.class_id, b.x, b.y, b.pool, b.width, b.height);
         });
         d.frames.push_back(std::move(frame));
     }
@@ -128,7 +132,8 @@ void Home::check_full(Gather& g, worker::BusApi& api) {
     g.request = api.request(m, std::move(payload));
 }
 
-void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Envelope& e, worker::BusApi& api) {
+void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Envelope& e,
+                     worker::BusApi& api) {
     Gather* g = find(token);
     if (!g || g->lease.token != token) return;
     if (answer.req != g->request) {  // the answer to a FETCH
@@ -186,12 +191,14 @@ std::shared_ptr<RenderItem> Home::take_item(const Token& token) {
     return item;
 }
 
-void Home::rendered(const Token& token, Result<std::pair<std::vector<schema::Part>, schema::Counters>> result, worker::BusApi& api) {
+void Home::rendered(const Token& token, Result<std::pair<std::vector<schema::Part>, schema::Counters>> result,
+                    worker::BusApi& api) {
     Gather* g = find(token);
     if (!g || g->lease.token != token) return;
     if (!result) {
         // A lease that ended meanwhile takes its files with it: nothing to report.
-        if (result.error().code == Errc::canceled || result.error().code == Errc::not_found) return let_go(token, api);
+        if (result.error().code == Errc::canceled || result.error().code == Errc::not_found)
+            return let_go(token, api);
         return fail(*g, result.error(), api);
     }
     g->phase = Phase::committing;
@@ -247,8 +254,11 @@ void Home::on_tick(Clock::time_point now, worker::BusApi& api) {
     }
     // The backstop: a message was lost without anybody's death.
     for (auto& [k, g] : gathers_) {
-        if (g.phase != Phase::fetching || now - arrived_ < std::max<Clock::duration>(g.patience, longest_gap_ * 4)) continue;
-        log::warn("pieces_overdue", "job={} stream={} seq={} missing={}", g.lease.token.job, g.lease.token.stream, g.lease.token.seq, g.missing.size());
+        if (g.phase != Phase::fetching ||
+            now - arrived_ < std::max<Clock::duration>(g.patience, longest_gap_ * 4))
+            continue;
+        log::warn("pieces_overdue", "job={} stream={} seq={} missing={}", g.lease.token.job,
+                  g.lease.token.stream, g.lease.token.seq, g.missing.size());
         g.patience *= 2;
         fetch(g, api);
     }

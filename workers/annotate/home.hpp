@@ -34,7 +34,8 @@ class Home {
 public:
     // Takes "expect", "nudge", "source" and "detections".
     bool intercept(bus::Envelope& e, worker::BusApi& api);
-    void on_answer(const schema::Token& token, const schema::Answer& answer, bus::Envelope& e, worker::BusApi& api);
+    void on_answer(const schema::Token& token, const schema::Answer& answer, bus::Envelope& e,
+                   worker::BusApi& api);
     void on_drop(const schema::Token& token);
     void on_gone(const std::vector<schema::Peer>& gone, worker::BusApi& api);
     void on_tick(Clock::time_point now, worker::BusApi& api);
@@ -43,8 +44,8 @@ public:
     // Work thread: the item to render, if the lease is still wanted.
     std::shared_ptr<RenderItem> take_item(const schema::Token& token);
     // Bus thread: what became of it.
-    void rendered(const schema::Token& token, Result<std::pair<std::vector<schema::Part>, schema::Counters>> result,
-                  worker::BusApi& api);
+    void rendered(const schema::Token& token,
+                  Result<std::pair<std::vector<schema::Part>, schema::Counters>> result, worker::BusApi& api);
 
 private:
     enum class Phase { fetching, asking, waiting, stepping, rendering, committing };
@@ -52,18 +53,19 @@ private:
     struct Gather {
         schema::Expect lease;
         Phase phase = Phase::fetching;
-        bool fetch_open = false;  // a FETCH is not answered yet
+        bool fetch_open = false;    // a FETCH is not answered yet
         std::uint64_t request = 0;  // of this phase
         std::set<schema::Piece> missing;
         zmq::message_t packets;
         std::map<schema::Piece, schema::Detections> batches;
-        schema::StreamState before;      // S[s], from the answer
-        schema::Detections detections;   // D[s], from the answer
+        schema::StreamState before;                  // S[s], from the answer
+        schema::Detections detections;               // D[s], from the answer
         std::chrono::milliseconds patience{15'000};  // without any arrival, before it asks again
     };
 
     void expect(schema::Expect lease, worker::BusApi& api);
-    void piece(const schema::Token& token, schema::Piece piece, bus::Envelope& e, const schema::DetectionsMessage* m, worker::BusApi& api);
+    void piece(const schema::Token& token, schema::Piece piece, bus::Envelope& e,
+               const schema::DetectionsMessage* m, worker::BusApi& api);
     void fetch(Gather& g, worker::BusApi& api);
     void check_full(Gather& g, worker::BusApi& api);
     void take_turn(Gather& g, bus::Envelope& e, worker::BusApi& api);

@@ -23,14 +23,16 @@ void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
     Thresholds thresholds{batch->confidence, batch->nms, {}, batch->max_boxes};
     if (!batch->classes.empty())
         for (const auto& name : batch->spec.classes)
-            thresholds.classes.push_back(std::find(batch->classes.begin(), batch->classes.end(), name) != batch->classes.end());
+            thresholds.classes.push_back(std::find(batch->classes.begin(), batch->classes.end(), name) !=
+                                         batch->classes.end());
 
     const auto tensors = item.part(0);
     const std::size_t n = std::size_t(batch->spec.width) * std::size_t(batch->spec.height) * 3;
     const auto send = [&] { emit.to_home(batch->home, bus::Envelope::make(out)); };
     if (tensors.size() != n * batch->frames.size()) {
         out.error_code = code_name(Errc::bad_message);
-        out.error = "a batch of " + std::to_string(batch->frames.size()) + " frames with " + std::to_string(tensors.size()) + " bytes";
+        out.error = "a batch of " + std::to_string(batch->frames.size()) + " frames with " +
+                    std::to_string(tensors.size()) + " bytes";
         return send();
     }
     for (std::size_t i = 0; i < batch->frames.size(); ++i) {
@@ -60,7 +62,9 @@ Result<Opened> open_backend(const model::Manifest& manifest, const std::vector<s
         if (manifest.backend == b->name) row = b;
     }
     if (!row)
-        return Error{Errc::not_found, "model " + manifest.name + " needs the backend '" + manifest.backend + "', this build has: " + all,
+        return Error{Errc::not_found,
+                     "model " + manifest.name + " needs the backend '" + manifest.backend +
+                         "', this build has: " + all,
                      "run scripts/setup, which fetches ONNX Runtime, and build again"};
     if (std::string why; !row->usable(why))
         return Error{Errc::unavailable, "the backend '" + manifest.backend + "' cannot run here: " + why, ""};

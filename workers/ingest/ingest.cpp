@@ -27,23 +27,28 @@ const SourcePlugin* by_name(const std::string& name) {
     return nullptr;
 }
 
-std::string below(const std::string& folder, const std::string& name) { return folder.empty() ? name : folder + "/" + name; }
+std::string below(const std::string& folder, const std::string& name) {
+    return folder.empty() ? name : folder + "/" + name;
+}
 
 // Inside a folder only files that look like media are streams; a file that is named is tried as it is.
 bool looks_like_media(const std::string& path) {
     static const std::set<std::string> endings{
-        ".3gp",  ".264", ".265", ".asf",  ".avi",  ".flv",  ".gif", ".h264", ".h265", ".hevc", ".jpeg",
-        ".jpg",  ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4",  ".mpeg", ".mpg",  ".mts",
-        ".mxf",  ".nut", ".ogv", ".png",  ".synthetic", ".ts", ".vob", ".webm", ".wmv",  ".y4m"};
+        ".3gp", ".264",  ".265", ".asf",   ".avi",       ".flv", ".gif", ".h264", ".h265", ".hevc", ".jpeg",
+        ".jpg", ".m2ts", ".m4v", ".mjpeg", ".mjpg",      ".mkv", ".mov", ".mp4",  ".mpeg", ".mpg",  ".mts",
+        ".mxf", ".nut",  ".ogv", ".png",   ".synthetic", ".ts",  ".vob", ".webm", ".wmv",  ".y4m"};
     std::string ending = fs::path(path).extension().string();
-    std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+    std::transform(ending.begin(), ending.end(), ending.begin(),
+                   [](unsigned char c) { return char(std::tolower(c)); });
     return endings.contains(ending);
 }
 
 void search(const schema::Input& at, const std::string& path, int depth, std::vector<Found>& out) {
-    const auto* row = depth > 0 && fs::is_regular_file(path) && !looks_like_media(path) ? nullptr : claimant(path);
+    const auto* row =
+        depth > 0 && fs::is_regular_file(path) && !looks_like_media(path) ? nullptr : claimant(path);
     if (row) {
-        out.push_back({row->name, at.path.empty() ? fs::path(path).filename().string() : at.path, {at, path}});
+        out.push_back(
+            {row->name, at.path.empty() ? fs::path(path).filename().string() : at.path, {at, path}});
         return;
     }
     if (!fs::is_directory(path) || depth > 32) return;
@@ -72,7 +77,8 @@ Result<std::vector<Found>> find_streams(const Roots& roots, const schema::Input&
         return Error{Errc::io, "cannot search '" + input.path + "' for videos: " + e.code().message(), ""};
     }
     if (found.empty() && !fs::is_directory(*path))
-        return Error{Errc::bad_media, "'" + input.path + "' is no video and no picture that this build can read",
+        return Error{Errc::bad_media,
+                     "'" + input.path + "' is no video and no picture that this build can read",
                      "`ffprobe` tells what it is"};
     return found;
 }
@@ -109,7 +115,8 @@ Result<schema::Bytes> IngestStage::cut(const schema::Task& task) {
     if (open == open_.end()) {
         const auto* row = by_name(task.stream.source);
         if (!row)
-            return Error{Errc::unavailable, "this ingest worker has no source '" + task.stream.source + "'", "run the same build everywhere"};
+            return Error{Errc::unavailable, "this ingest worker has no source '" + task.stream.source + "'",
+                         "run the same build everywhere"};
         auto path = roots_.resolve(task.stream.input);
         if (!path) return path.error();
         auto source = row->open({task.stream.input, *path});
@@ -136,8 +143,11 @@ Result<void> IngestStage::prepare(const schema::Task& task, std::size_t streams)
     if (!work) return work.error();
     std::error_code ec;
     fs::create_directories(*work + "/recut", ec);
-    for (std::size_t i = 0; !ec && i < streams; ++i) fs::create_directories(*work + "/parts/" + std::to_string(i), ec);
-    if (ec) return Error{Errc::io, "cannot create the work folder " + *work + ": " + ec.message(), "check space and permissions of the output's root"};
+    for (std::size_t i = 0; !ec && i < streams; ++i)
+        fs::create_directories(*work + "/parts/" + std::to_string(i), ec);
+    if (ec)
+        return Error{Errc::io, "cannot create the work folder " + *work + ": " + ec.message(),
+                     "check space and permissions of the output's root"};
     return {};
 }
 
@@ -170,8 +180,8 @@ void IngestStage::scan(const schema::Task& task, worker::Emit& emit) {
         schema::Scanned m;
         m.token = task.token;
         m.stream = std::int32_t(i);
-        schema::Input recut{task.spec.output.root, work_path(task.spec) + "/recut/" + std::to_string(i) + "." +
-                                                       std::to_string(task.token.attempt) + ".nut"};
+        schema::Input recut{task.spec.output.root, work_path(task.spec) + "/recut/" + std::to_string(i) +
+                                                       "." + std::to_string(task.token.attempt) + ".nut"};
         media::ScanOptions options;
         options.sample_fps = task.spec.sample_fps;
         options.stop = [&] { return emit.stopped(task.token); };

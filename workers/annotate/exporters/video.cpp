@@ -70,8 +70,7 @@ Result<Output> join(const JoinContext& context, const std::string& out_dir) {
     const auto report = media::join_segments(context.stream, segments, context.source_path, path + ".tmp");
     const auto done = settle(path, report ? Result<void>() : report.error());
     if (!done) return done.error();
-    return Output{"video", "annotated_video", "video.mp4",
-                  meta(context.stream, *report, context.complete)};
+    return Output{"video", "annotated_video", "video.mp4", meta(context.stream, *report, context.complete)};
 }
 
 }  // namespace

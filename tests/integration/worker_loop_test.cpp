@@ -1,0 +1,248 @@
+// The loop of every worker against a scripted broker on real sockets:
+//
+//   stage under test ── DEALER ──▶ ROUTER (this test)      PUSH (this test) ──▶ PULL of the worker
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "common/log.hpp"
+#include "common/worker/worker.hpp"
+
+namespace sl::worker {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SlowStage final : public Stage {
+public:
+    std::atomic<bool> go{false};
+    std::atomic<int> items{0};
+    void work(bus::Envelope& item, Emit& emit) override {
+        const auto task = item.as<schema::Task>();
+        if (!task) return;
+        while (!go && !emit.stopped(task->token)) std::this_thread::sleep_for(1ms);
+        ++items;
+        if (emit.stopped(task->token)) return;
+        if (task->state == "throw") throw std::runtime_error("thrown by the stage");
+        schema::UnitDone done;
+        done.token = task->token;
+        emit.request(done);
+    }
+};
+
+class Loop : public ::testing::Test {
+protected:
+    void SetUp() override {
+        dir_ = std::filesystem::temp_directory_path() / ("sl-loop-" + make_ulid());
+        std::filesystem::create_directories(dir_);
+        options_.broker = "ipc://" + (dir_ / "broker").string();
+        options_.stage = "ingest";
+        options_.run_dir = dir_.string();
+        options_.round_ms = 40;
+        ASSERT_TRUE(bus::bind(router_, options_.broker + ".workers"));
+        thread_ = std::thread([this] { result_ = run_worker(context_, stage_, options_, stop_, 5); });
+    }
+    void TearDown() override {
+        stage_.go = true;
+        stop();
+        if (thread_.joinable()) thread_.join();
+        ::close(stop_);
+        std::filesystem::remove_all(dir_);
+    }
+    void stop() {
+        const std::uint64_t one = 1;
+        ASSERT_EQ(::write(stop_, &one, sizeof one), ssize_t(sizeof one));
+    }
+    // The next message of this type from the worker; others are passed over.
+    bus::Envelope expect(const std::string& type) {
+        const auto until = Clock::now() + 10s;
+        while (Clock::now() < until) {
+            zmq::pollitem_t p{router_.handle(), 0, ZMQ_POLLIN, 0};
+            zmq::poll(&p, 1, 50ms);
+            auto frames = bus::receive(router_);
+            if (!frames) continue;
+            worker_ = frames->front().to_string();
+            frames->erase(frames->begin());
+            auto e = bus::Envelope::parse(std::move(*frames));
+            EXPECT_TRUE(e) << e.error().message;
+            if (e && e->type() == type) return std::move(*e);
+        }
+        ADD_FAILURE() << "no " << type << " within 10 s";
+        return {};
+    }
+    template <typename T>
+    void tell(const T& m) {
+        std::vector<zmq::message_t> frames;
+        frames.emplace_back(worker_.data(), worker_.size());
+        bus::Envelope::make(m).append_to(frames);
+        bus::send(router_, frames);
+    }
+    void tell_raw(std::initializer_list<std::string> parts) {
+        std::vector<zmq::message_t> frames;
+        frames.emplace_back(worker_.data(), worker_.size());
+        for (const auto& p : parts) frames.emplace_back(p.data(), p.size());
+        bus::send(router_, frames);
+    }
+    schema::Hello join(std::uint64_t epoch = 5) {
+        auto hello = expect("hello").as<schema::Hello>();
+        EXPECT_TRUE(hello);
+        schema::Welcome w;
+        w.epoch = epoch;
+        tell(w);
+        return *hello;
+    }
+    schema::Token give(const std::string& unit = "scan", const std::string& state = "") {
+        schema::Task t;
+        t.epoch = 5;
+        t.token = {"job", unit, -1, 0, ++attempt_, 1};
+        t.state = state;
+        tell(t);
+        return t.token;
+    }
+
+    zmq::context_t context_;
+    zmq::socket_t router_ = bus::make_socket(context_, bus::Kind::workers_router);
+    std::filesystem::path dir_;
+    Options options_;
+    SlowStage stage_;
+    int stop_ = eventfd(0, EFD_CLOEXEC);
+    Result<void> result_;
+    std::thread thread_;
+    std::string worker_;
+    int attempt_ = 0;
+};
+
+TEST_F(Loop, BeatsWhileItWorksAndListsWhatItHolds) {
+    const auto hello = join();
+    EXPECT_EQ(hello.stage, "ingest");
+    ASSERT_FALSE(hello.endpoints.empty());
+    const auto token = give();
+    for (int i = 0; i < 3;) {  // several rounds, while the work thread is stuck
+        const auto beat = expect("beat").as<schema::Beat>();
+        ASSERT_TRUE(beat);
+        EXPECT_EQ(beat->epoch, 5u);
+        if (beat->held == std::vector{token} && beat->busy_ms > 0) ++i;
+    }
+    stage_.go = true;
+    const auto done = expect("unit_done").as<schema::UnitDone>();
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->token, token);
+}
+
+TEST_F(Loop, RepeatsARequestUntilItIsAnsweredAndHoldsTheUnitSoLong) {
+    join();
+    stage_.go = true;
+    const auto token = give();
+    const auto first = expect("unit_done").as<schema::UnitDone>();
+    const auto again = expect("unit_done").as<schema::UnitDone>();
+    ASSERT_TRUE(first && again);
+    EXPECT_EQ(first->req, again->req);
+    while (expect("beat").as<schema::Beat>()->held != std::vector{token}) {
+    }
+    schema::Answer a;
+    a.req = first->req;
+    a.status = "ok";
+    tell(a);
+    while (!expect("beat").as<schema::Beat>()->held.empty()) {
+    }
+}
+
+TEST_F(Loop, SaysHelloAgainWhenTheBrokerDoesNotKnowItAndRepeatsWhatIsOpen) {
+    join();
+    stage_.go = true;
+    give();
+    const auto first = expect("unit_done").as<schema::UnitDone>();
+    schema::BeatAnswer who;
+    who.epoch = 6;
+    who.who = true;
+    tell(who);
+    join(6);
+    EXPECT_EQ(expect("unit_done").as<schema::UnitDone>()->req, first->req);
+    EXPECT_EQ(expect("beat").as<schema::Beat>()->epoch, 6u);
+}
+
+TEST_F(Loop, GivesUpADroppedUnit) {
+    join();
+    const auto token = give();
+    while (expect("beat").as<schema::Beat>()->busy_ms == 0) {
+    }
+    schema::BeatAnswer drop;
+    drop.epoch = 5;
+    drop.drop = {token};
+    tell(drop);
+    while (!expect("beat").as<schema::Beat>()->held.empty()) {
+    }
+    while (stage_.items == 0) std::this_thread::sleep_for(1ms);  // stopped() let it go, though go is false
+}
+
+TEST_F(Loop, AnExceptionOfTheStageFailsTheUnitNotTheWorker) {
+    join();
+    stage_.go = true;
+    const auto token = give("scan", "throw");
+    const auto fail = expect("fail").as<schema::Fail>();
+    ASSERT_TRUE(fail);
+    EXPECT_EQ(fail->token, token);
+    EXPECT_EQ(fail->code, "INTERNAL");
+    EXPECT_NE(fail->message.find("thrown by the stage"), std::string::npos);
+    give();
+    expect("unit_done");
+}
+
+TEST_F(Loop, BadMessagesFromAnybodyAreCountedAndSurvived) {
+    const auto hello = join();
+    tell_raw({"SL1"});
+    tell_raw({"SL9", "\x80"});
+    tell_raw({"SL1", "garbage"});
+    tell_raw({"SL1", "\x81\xa4type\xa4task"});
+    tell_raw({"SL1", "\x81\xa4type\xa7nothing"});
+    auto push = bus::make_socket(context_, bus::Kind::push_home);
+    ASSERT_TRUE(bus::connect(push, hello.endpoints.front()));
+    for (const std::string& bytes : {std::string("x"), std::string(100'000, '\x91'), std::string("\xdd\x1f\xff\xff\xff")}) {
+        std::vector<zmq::message_t> frames;
+        frames.emplace_back("SL1", 3);
+        frames.emplace_back(bytes.data(), bytes.size());
+        bus::send(push, frames);
+    }
+    stage_.go = true;
+    give();
+    expect("unit_done");
+}
+
+TEST_F(Loop, DrainFinishesWhatItHoldsThenSaysBye) {
+    join();
+    const auto token = give();
+    while (expect("beat").as<schema::Beat>()->busy_ms == 0) {
+    }
+    stop();
+    while (!expect("beat").as<schema::Beat>()->draining) {
+    }
+    stage_.go = true;
+    const auto done = expect("unit_done").as<schema::UnitDone>();
+    EXPECT_EQ(done->token, token);
+    schema::Answer a;
+    a.req = done->req;
+    a.status = "ok";
+    tell(a);
+    expect("bye");
+    thread_.join();
+    EXPECT_TRUE(result_);
+}
+
+TEST_F(Loop, ARefusedWorkerEndsWithTheReason) {
+    expect("hello");
+    schema::Refused r;
+    r.code = "CONFLICT";
+    r.message = "another engine";
+    tell(r);
+    thread_.join();
+    ASSERT_FALSE(result_);
+    EXPECT_EQ(result_.error().code, Errc::conflict);
+    EXPECT_EQ(result_.error().message, "another engine");
+}
+
+}  // namespace
+}  // namespace sl::worker

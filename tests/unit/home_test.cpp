@@ -1,0 +1,236 @@
+// A home's life of one chunk, message by message, with a bus that only notes what was asked of it.
+#include "workers/annotate/home.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sl::annotate {
+namespace {
+
+using schema::Piece;
+using schema::Token;
+
+class NoteBus final : public worker::BusApi {
+public:
+    std::vector<bus::Envelope> posted;
+    struct Sent {
+        std::uint64_t req;
+        Token token;
+        bus::Envelope message;
+    };
+    std::vector<Sent> sent;
+    std::set<Token> held;
+    bool drain = false;
+
+    void post(bus::Envelope item, bool) override { posted.push_back(std::move(item)); }
+    void forget(const Token&) override {}
+    void hold(const Token& t) override { held.insert(t); }
+    void release(const Token& t) override { held.erase(t); }
+    bool draining() const override { return drain; }
+    const Sent& last(const std::string& type) const {
+        for (auto s = sent.rbegin(); s != sent.rend(); ++s)
+            if (s->message.type() == type) return *s;
+        throw std::runtime_error("no " + type + " was sent");
+    }
+    std::size_t count(const std::string& type) const {
+        std::size_t n = 0;
+        for (const auto& s : sent) n += s.message.type() == type;
+        return n;
+    }
+
+protected:
+    std::uint64_t next_request() override { return ++req_; }
+    void send_request(std::uint64_t req, const Token& token, bus::Envelope m) override { sent.push_back({req, token, std::move(m)}); }
+
+private:
+    std::uint64_t req_ = 0;
+};
+
+class HomeTest : public ::testing::Test {
+protected:
+    Home home;
+    NoteBus bus;
+    Token token{"job", "chunk", 0, 5, 1, 11};
+
+    void expect_chunk(int batches = 2, bool recorded = false) {
+        schema::Expect m;
+        m.token = token;
+        m.spec.job = "job";
+        m.spec.pools = {{"detect/m@1", 8, 8, "bgr", "stretch", 0, {"person"}}};
+        m.row.batches = batches;
+        m.recorded = recorded;
+        auto e = bus::Envelope::make(m);
+        ASSERT_TRUE(home.intercept(e, bus));
+    }
+    void source(const Token& t) {
+        schema::SourceMessage m;
+        m.token = t;
+        auto e = bus::Envelope::make(m).with(schema::Bytes{1, 2, 3});
+        home.intercept(e, bus);
+    }
+    void batch(const Token& t, int n, float score = 0.5f) {
+        schema::DetectionsMessage m;
+        m.token = t;
+        m.batch = n;
+        m.detections.frames = {{n, n * 10, {{1, 2, 3, 4, score, 0, 0}}}};
+        auto e = bus::Envelope::make(m);
+        home.intercept(e, bus);
+    }
+    void answer(const std::string& type, const std::string& status, std::vector<schema::Bytes> payload = {}) {
+        const auto& s = bus.last(type);
+        schema::Answer a;
+        a.req = s.req;
+        a.status = status;
+        auto e = bus::Envelope::make(a);
+        for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));
+        home.on_answer(s.token, a, e, bus);
+    }
+    void turn() {
+        const auto& gathered = bus.last("gathered");
+        schema::Bytes d = schema::encode(schema::Detections{});
+        if (!gathered.message.payload.empty()) d.assign(gathered.message.part(0).begin(), gathered.message.part(0).end());
+        answer("gathered", "turn", {schema::encode(schema::StreamState{}), d});
+    }
+};
+
+TEST_F(HomeTest, AsksForEverythingThenGathersStepsRendersCommits) {
+    expect_chunk();
+    EXPECT_TRUE(bus.held.contains(token));
+    const auto fetch = bus.last("fetch").message.as<schema::Fetch>();
+    EXPECT_EQ(fetch->pieces, (std::vector<Piece>{{-1, 0}, {0, 0}, {0, 1}}));
+    batch(token, 1);
+    source(token);
+    EXPECT_EQ(bus.count("gathered"), 0u);
+    batch(token, 0);
+    ASSERT_EQ(bus.count("gathered"), 1u);
+    // Frames in order, whatever order the batches came in.
+    const auto d = schema::decode<schema::Detections>(bus.last("gathered").message.part(0), "D");
+    ASSERT_EQ(d->frames.size(), 2u);
+    EXPECT_EQ(d->frames[0].frame, 0);
+    answer("gathered", "wait");
+    EXPECT_EQ(bus.count("step"), 0u);
+    schema::Nudge nudge;
+    nudge.token = token;
+    auto e = bus::Envelope::make(nudge);
+    home.intercept(e, bus);
+    EXPECT_EQ(bus.count("gathered"), 2u);
+    EXPECT_TRUE(bus.last("gathered").message.payload.empty());  // D is recorded already
+    answer("gathered", "turn", {schema::encode(schema::StreamState{}), schema::encode(*d)});
+    EXPECT_EQ(bus.count("step"), 1u);
+    EXPECT_TRUE(bus.posted.empty());  // nothing is rendered before the step is durable
+    answer("step", "ok");
+    ASSERT_EQ(bus.posted.size(), 1u);
+    const auto item = home.take_item(token);
+    ASSERT_TRUE(item);
+    EXPECT_EQ(item->packets.size(), 3u);
+    EXPECT_EQ(item->detections.frames.size(), 2u);
+    home.rendered(token, std::pair{std::vector<schema::Part>{{"video", "p", 1, "f"}}, schema::Counters{}}, bus);
+    EXPECT_EQ(bus.last("done").message.as<schema::Done>()->parts.size(), 1u);
+    EXPECT_TRUE(bus.held.contains(token));  // until it is answered
+    answer("done", "ok");
+    EXPECT_TRUE(bus.held.empty());
+    EXPECT_TRUE(home.idle());
+}
+
+TEST_F(HomeTest, TheFirstOfEachPieceWinsWhateverLeaseItTravelledUnder) {
+    expect_chunk(1);
+    Token older = token;
+    older.attempt = 0;
+    older.nonce = 1;
+    batch(older, 0, 0.5f);
+    batch(token, 0, 0.9f);
+    source(token);
+    const auto d = schema::decode<schema::Detections>(bus.last("gathered").message.part(0), "D");
+    EXPECT_FLOAT_EQ(d->frames[0].boxes[0].score, 0.5f);
+    EXPECT_EQ(bus.count("gathered"), 1u);
+}
+
+TEST_F(HomeTest, WhenAWorkerIsGoneItAsksForWhatIsMissingOnly) {
+    expect_chunk();
+    answer("fetch", "ok");
+    batch(token, 0);
+    schema::Peer gone;
+    gone.stage = "annotate";
+    home.on_gone({gone}, bus);
+    EXPECT_EQ(bus.count("fetch"), 1u);
+    gone.stage = "detect";
+    home.on_gone({gone}, bus);
+    ASSERT_EQ(bus.count("fetch"), 2u);
+    EXPECT_EQ(bus.last("fetch").message.as<schema::Fetch>()->pieces, (std::vector<Piece>{{-1, 0}, {0, 1}}));
+    home.on_gone({gone}, bus);  // one open request is enough: it is repeated until answered
+    EXPECT_EQ(bus.count("fetch"), 2u);
+}
+
+TEST_F(HomeTest, TheBackstopAsksAgainAfterSilence) {
+    expect_chunk();
+    answer("fetch", "ok");
+    home.on_tick(Clock::now() + std::chrono::seconds(10), bus);
+    EXPECT_EQ(bus.count("fetch"), 1u);
+    home.on_tick(Clock::now() + std::chrono::seconds(16), bus);
+    EXPECT_EQ(bus.count("fetch"), 2u);
+}
+
+TEST_F(HomeTest, RecordedDetectionsAreNotAskedForAgain) {
+    expect_chunk(2, true);
+    EXPECT_EQ(bus.last("fetch").message.as<schema::Fetch>()->pieces, (std::vector<Piece>{{-1, 0}}));
+    source(token);
+    EXPECT_TRUE(bus.last("gathered").message.payload.empty());
+}
+
+TEST_F(HomeTest, ANewerLeaseTakesOverAndAnOlderOneIsIgnored) {
+    expect_chunk();
+    const Token first = token;
+    token.attempt = 2;
+    token.nonce = 12;
+    expect_chunk();
+    EXPECT_FALSE(bus.held.contains(first));
+    EXPECT_TRUE(bus.held.contains(token));
+    const Token second = token;
+    token = first;
+    expect_chunk();
+    EXPECT_EQ(bus.held, std::set{second});
+}
+
+TEST_F(HomeTest, ADroppedLeaseLeavesNothing) {
+    expect_chunk(0);
+    source(token);
+    turn();
+    answer("step", "ok");
+    home.on_drop(token);
+    EXPECT_FALSE(home.take_item(token));
+    EXPECT_TRUE(home.idle());
+    home.rendered(token, Error{Errc::canceled, "x", ""}, bus);  // the work thread noticed later
+    EXPECT_EQ(bus.count("done"), 0u);
+}
+
+TEST_F(HomeTest, AFailedRenderOrDetectorIsReportedAndHeldUntilHeard) {
+    expect_chunk(1);
+    schema::DetectionsMessage m;
+    m.token = token;
+    m.error_code = "INTERNAL";
+    m.error = "the model broke";
+    auto e = bus::Envelope::make(m);
+    home.intercept(e, bus);
+    EXPECT_EQ(bus.last("fail").message.as<schema::Fail>()->message, "the model broke");
+    EXPECT_TRUE(bus.held.contains(token));
+    answer("fail", "ok");
+    EXPECT_TRUE(home.idle());
+}
+
+TEST_F(HomeTest, DrainingHandsBackWhatIsNotSteppedAndTakesNothing) {
+    expect_chunk(0);
+    const Token kept = token;
+    source(token);
+    turn();
+    answer("step", "ok");
+    token.seq = 6;
+    expect_chunk();
+    bus.drain = true;
+    home.on_tick(Clock::now(), bus);
+    EXPECT_EQ(bus.held, std::set{kept});
+    token.seq = 7;
+    expect_chunk();
+    EXPECT_FALSE(bus.held.contains(token));
+}
+
+}  // namespace
+}  // namespace sl::annotate
