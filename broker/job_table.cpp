@@ -89,8 +89,8 @@ const char* state_name(ChunkState state) {
 std::int64_t Job::in_flight() const {
     std::int64_t n = 0;
     for (const auto& s : streams)
-        for (std::size_t i = std::size_t(s.prefix); i < s.chunks.size(); ++i)
-            n += s.chunks[i].state == ChunkState::leased;
+        for (std::int64_t k = s.prefix; k < s.reached; ++k)
+            n += s.chunks[std::size_t(k)].state == ChunkState::leased;
     return n;
 }
 
@@ -157,9 +157,9 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
         unit(job.final);
         unit(job.sweep);
         for (const auto& s : job.streams)
-            for (std::size_t i = std::size_t(s.prefix); i < s.chunks.size(); ++i)
-                if (s.chunks[i].state == ChunkState::leased)
-                    all.emplace_back(s.chunks[i].token, s.chunks[i].holder);
+            for (std::int64_t k = s.prefix; k < s.reached; ++k)
+                if (const Chunk& c = s.chunks[std::size_t(k)]; c.state == ChunkState::leased)
+                    all.emplace_back(c.token, c.holder);
     }
     return all;
 }
@@ -193,7 +193,7 @@ Result<JobState> JobTable::cancel(const std::string& id, bool keep_partial, Jour
     job->scan.state = job->final.state = Unit::State::none;
     for (std::size_t i = 0; i < job->streams.size(); ++i) {
         Stream& s = job->streams[i];
-        for (std::int64_t k = s.prefix; k < std::int64_t(s.chunks.size()); ++k) {
+        for (std::int64_t k = s.prefix; k < s.reached; ++k) {
             Chunk& c = s.chunks[std::size_t(k)];
             if (c.state != ChunkState::leased) continue;
             c.state = ChunkState::pending;
@@ -248,6 +248,8 @@ Token JobTable::lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, con
     c.token = t;
     c.holder = holder;
     c.state = ChunkState::leased;
+    Stream& s = job.streams[std::size_t(stream)];
+    s.reached = std::max(s.reached, seq + 1);
     write_chunk(job, std::size_t(stream), seq, j);
     return t;
 }
@@ -480,7 +482,7 @@ Result<void> JobTable::fail(const Token& token, const std::string& code, const s
             c.state = ChunkState::dead;
             s.dead_at = std::min(s.dead_at, token.seq);
             end_stream(s, code, "chunk " + std::to_string(token.seq) + ": " + message);
-            for (std::int64_t k = token.seq + 1; k < std::int64_t(s.chunks.size()); ++k) {
+            for (std::int64_t k = token.seq + 1; k < s.reached; ++k) {
                 Chunk& later = s.chunks[std::size_t(k)];
                 if (later.state != ChunkState::leased) continue;
                 later.state = ChunkState::pending;
@@ -564,7 +566,7 @@ void JobTable::forget_chunks(Job& job, Journal& j) {
         s.states.clear();
         s.detections.clear();
         s.chunks = {};
-        s.prefix = 0;
+        s.prefix = s.reached = 0;
         s.info.codec.clear();
         write_stream(job, i, j);
     }

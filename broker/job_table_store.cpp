@@ -195,6 +195,7 @@ Result<void> JobTable::load(const store::Records& records) {
                 c.token = {job.id(), "chunk", std::int32_t(i), std::int64_t(k), cr->attempt, cr->nonce};
                 c.holder = cr->holder;
                 c.failures = cr->failures;
+                if (c.token.attempt > 0) s.reached = std::int64_t(k) + 1;
                 c.parts = cr->parts;
                 c.alerts = cr->alerts;
                 c.counters = cr->counters;

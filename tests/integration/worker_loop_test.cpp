@@ -44,7 +44,7 @@ protected:
         options_.run_dir = dir_.string();
         options_.round_ms = 40;
         ASSERT_TRUE(bus::bind(router_, options_.broker + ".workers"));
-        thread_ = std::thread([this] { result_ = run_worker(context_, stage_, options_, stop_, 5); });
+        thread_ = std::thread([this] { result_ = run_worker(context_, stage_, options_, stop_, 1); });
     }
     void TearDown() override {
         stage_.go = true;
