@@ -30,8 +30,9 @@ int print_end(Context& c, const json& job) {
     const json output = job.value("output", json::object());
     if (const auto config = c.load_client_config();
         config && output.is_object() && job.value("state", "") == "succeeded") {
+        const std::string below = output.value("path", "");
         const std::string folder = local_path(*config, output.value("root", ""),
-                                              output.value("path", "") + "/" + job.value("job", ""));
+                                              (below.empty() ? "" : below + "/") + job.value("job", ""));
         if (!folder.empty()) std::cout << "results    " << folder << '\n';
     }
     std::cout << std::flush;
