@@ -41,6 +41,11 @@ Json error_reply(const Error& e) {
 
 }  // namespace
 
+Error Core::unkept() const {
+    return {Errc::unavailable, "cannot keep a change now: the store does not answer (" + store_.why() + ")",
+            "send it again in a while"};
+}
+
 void Core::from_client(std::vector<zmq::message_t> frames) {
     // REQ sockets put an empty frame between the route and the message; it goes back as it came.
     std::vector<zmq::message_t> route;
@@ -65,7 +70,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
             reply = error_reply({Errc::bad_message, "cannot read the request's map", ""});
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
-            auto result = request(e->type(), body);
+            const bool change = e->type() == "submit" || e->type() == "cancel";
+            auto result = change && store_.away() ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
             if (result) reply["ok"] = true;
         }
@@ -74,7 +80,7 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
     if (!req.is_null()) reply["req"] = req;
     auto shared =
         std::make_shared<std::pair<std::vector<zmq::message_t>, Json>>(std::move(route), std::move(reply));
-    later([this, shared] {
+    auto send = [this, shared] {
         auto& out = shared->first;
         out.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
         const auto bytes = Json::to_msgpack(shared->second);
@@ -84,14 +90,16 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         } catch (const zmq::error_t&) {
             ++lost_replies_;  // the client left
         }
-    });
+    };
+    // Views wait with everything else for the batch that is on its way, so that they show nothing that could
+    // still be lost; while the store is away they would wait for ever.
+    if (store_.away())
+        send();
+    else
+        later(std::move(send));
 }
 
 Result<Json> Core::submit(const Json& body) {
-    if (store_.away())
-        return Error{Errc::unavailable,
-                     "cannot keep a new job now: the store does not answer (" + store_.why() + ")",
-                     "submit again in a while"};
     schema::JobSpec spec;
     auto key = field<std::string>(body, "key", "");
     auto pipeline = field<std::string>(body, "pipeline", "annotate");

@@ -310,9 +310,13 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
 
         Result<void> ended;
         {
-            StoreThread store_thread(jobs, id, options.lead_ttl_ms);
+            // Over ipc and tcp each term has a context of its own: its end waits until the sockets of the
+            // term are really gone, or the next bind would find the address in use, or lose its socket file.
+            zmq::context_t own;
+            StoreThread store_thread(jobs, id, lead->epoch, options.lead_ttl_ms);
             AuditThread audit_thread(audit_log, audit);
-            Core core(context, catalogue, options, store_thread, audit_thread, std::move(table), lead->epoch);
+            Core core(options.endpoint.starts_with("inproc://") ? context : own, catalogue, options,
+                      store_thread, audit_thread, std::move(table), lead->epoch);
             if (auto ok = core.bind(); !ok) return ok;
             core.publish_backlog(entries);
             log::info("leading", "broker={} epoch={} endpoint={} log={}", id, lead->epoch, options.endpoint,

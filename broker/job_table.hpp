@@ -65,7 +65,7 @@ struct Stream {
     std::int64_t next = 0;                             // head: highest seq whose input state exists
     std::int64_t done = 0;                             // chunks done
     std::int64_t prefix = 0;                           // chunks done without a gap from the start
-    std::int64_t reached = 0;                   // no chunk at or after it was ever leased
+    std::int64_t reached = 0;                          // no chunk at or after it was ever leased
     std::int64_t dead_at = INT64_MAX;                  // seq of the dead chunk
     std::map<std::int64_t, schema::Bytes> states;      // S[s]
     std::map<std::int64_t, schema::Bytes> detections;  // D[s]

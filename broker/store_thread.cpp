@@ -7,8 +7,8 @@
 
 namespace sl::broker {
 
-StoreThread::StoreThread(store::JobStore& store, std::string broker, std::int64_t ttl_ms)
-    : store_(store), broker_(std::move(broker)), ttl_ms_(ttl_ms), thread_([this] { run(); }) {}
+StoreThread::StoreThread(store::JobStore& store, std::string broker, std::uint64_t epoch, std::int64_t ttl_ms)
+    : store_(store), broker_(std::move(broker)), epoch_(epoch), ttl_ms_(ttl_ms), thread_([this] { run(); }) {}
 
 StoreThread::~StoreThread() {
     stop_ = true;
@@ -44,7 +44,7 @@ void StoreThread::run() {
                 failed(lead.error());
             } else {
                 answered();
-                if (!lead->leads) {
+                if (!lead->leads || lead->epoch != epoch_) {  // another's, or ours anew after it ran out
                     out_.put({0, {Errc::stale, "the lead went to " + lead->leader, ""}});
                     return;
                 }

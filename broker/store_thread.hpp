@@ -13,7 +13,7 @@ namespace sl::broker {
 class StoreThread {
 public:
     // The store is this thread's alone until the object dies.
-    StoreThread(store::JobStore& store, std::string broker, std::int64_t ttl_ms);
+    StoreThread(store::JobStore& store, std::string broker, std::uint64_t epoch, std::int64_t ttl_ms);
     ~StoreThread();
 
     void commit(store::Batch batch) { in_.put(std::move(batch)); }
@@ -34,6 +34,7 @@ private:
 
     store::JobStore& store_;
     const std::string broker_;
+    const std::uint64_t epoch_;
     const std::int64_t ttl_ms_;
     Mailbox<store::Batch> in_;
     Mailbox<Outcome> out_;

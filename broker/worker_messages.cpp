@@ -28,7 +28,7 @@ void Core::from_worker(std::vector<zmq::message_t> frames) {
         if (auto beat = e->as<schema::Beat>()) on_beat(*m, *beat);
     } else if (e->type() == "bye") {
         lose(from, "worker.left");
-    } else {
+    } else if (!store_.away()) {  // what cannot be kept is not taken: the worker repeats it
         on_request(from, *e);
     }
 }

@@ -28,12 +28,13 @@ public:
     template <typename T>
     void request(T message, std::vector<schema::Bytes> payload = {}) {
         const schema::Token token = message.token;  // before the message is moved from
-        request_(token, [message = std::move(message), payload = std::move(payload)](std::uint64_t req) mutable {
-            message.req = req;
-            auto e = bus::Envelope::make(message);
-            for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));
-            return e;
-        });
+        request_(token,
+                 [message = std::move(message), payload = std::move(payload)](std::uint64_t req) mutable {
+                     message.req = req;
+                     auto e = bus::Envelope::make(message);
+                     for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));
+                     return e;
+                 });
     }
     // Hands a result to the stage's own on_result, on the bus thread.
     virtual void to_bus(std::function<void()> on_bus_thread) = 0;

@@ -427,7 +427,8 @@ Result<void> Loop::run(int stop_fd, double drain_s) {
         polled.push_back({dealer_.handle(), 0, ZMQ_POLLIN, 0});
         polled.push_back({nullptr, stop_fd, short(draining_ ? 0 : ZMQ_POLLIN), 0});
         polled.push_back({nullptr, results_.fd(), short(links_.blocked() ? 0 : ZMQ_POLLIN), 0});
-        const bool read_peers = options_.slots > 0 || (!draining_ && queue_.empty());
+        // Not before the first PEERS: until then every home looks gone.
+        const bool read_peers = peers_n_ > 0 && (options_.slots > 0 || (!draining_ && queue_.empty()));
         polled.push_back({pull_.handle(), 0, short(read_peers ? ZMQ_POLLIN : 0), 0});
         for (auto* full : links_.full()) polled.push_back({full->handle(), 0, ZMQ_POLLOUT, 0});
         const auto wake = std::min(joined_ ? beat_at_ : hello_at, now + round_);
@@ -443,7 +444,7 @@ Result<void> Loop::run(int stop_fd, double drain_s) {
             if (!result) break;
             (*result)();
         }
-        if (options_.slots > 0) {
+        if (read_peers && options_.slots > 0) {
             for (int i = 0; i < 64; ++i) {  // then the broker again
                 auto frames = bus::receive(pull_);
                 if (!frames) break;

@@ -1,6 +1,8 @@
 // Golden bytes: what each message looked like when SL1 was released. Today's code must read every one of
-// them and, while nothing was added, write the same. SIGHTLINE_RECORD_GOLDEN=1 records those that are missing;
-// recorded ones are never changed.
+// them and, while nothing was added, write the same. SIGHTLINE_RECORD_GOLDEN=1 records those that are
+// missing; recorded ones are never changed.
+#include "schema/messages.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -8,12 +10,12 @@
 #include <fstream>
 #include <set>
 
-#include "schema/messages.hpp"
-
 namespace sl::schema {
 namespace {
 
-std::filesystem::path folder() { return std::filesystem::path(std::getenv("SIGHTLINE_SOURCE_DIR")) / "schema/golden/SL1"; }
+std::filesystem::path folder() {
+    return std::filesystem::path(std::getenv("SIGHTLINE_SOURCE_DIR")) / "schema/golden/SL1";
+}
 
 // A message with something in every field that its type brings along.
 template <typename T>
@@ -53,10 +55,18 @@ JobSpec spec() {
     s.submitted_ns = 1700000000000000000;
     return s;
 }
-Row row() { return {17, 100, 200, 1700, 99, 50, 25, 2, 123456, "abc"}; }
-Alert alert() { return {"01X-0123456789abcdef", "01X", "cam/ä.mp4", "person", "person", 12, 0.48, box}; }
-Counters counters() { return {50, 49, 25, 49, 7, 1, {{"decode:missing", 1}}}; }
-Detections detections() { return {{{12, 480, {box}}}, 1}; }
+Row row() {
+    return {17, 100, 200, 1700, 99, 50, 25, 2, 123456, "abc"};
+}
+Alert alert() {
+    return {"01X-0123456789abcdef", "01X", "cam/ä.mp4", "person", "person", 12, 0.48, box};
+}
+Counters counters() {
+    return {50, 49, 25, 49, 7, 1, {{"decode:missing", 1}}};
+}
+Detections detections() {
+    return {{{12, 480, {box}}}, 1};
+}
 
 template <>
 struct Sample<Hello> {
@@ -136,7 +146,9 @@ struct Sample<BeatAnswer> {
 };
 template <>
 struct Sample<Peers> {
-    static Peers make() { return {"peers", 5, 2, {{"01W", "detect", "detect/m@1", "h", "p", {"tcp://h:1"}}}}; }
+    static Peers make() {
+        return {"peers", 5, 2, {{"01W", "detect", "detect/m@1", "h", "p", {"tcp://h:1"}}}};
+    }
 };
 template <>
 struct Sample<Expect> {
@@ -198,9 +210,9 @@ struct Sample<DetectionsMessage> {
 
 template <typename T>
 class Golden : public ::testing::Test {};
-using Messages = ::testing::Types<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done, UnitDone, Fail, Welcome, Refused,
-                                  BeatAnswer, Peers, Expect, Task, Answer, Nudge, Drain, ChunkMessage, SourceMessage, BatchMessage,
-                                  DetectionsMessage>;
+using Messages = ::testing::Types<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done,
+                                  UnitDone, Fail, Welcome, Refused, BeatAnswer, Peers, Expect, Task, Answer,
+                                  Nudge, Drain, ChunkMessage, SourceMessage, BatchMessage, DetectionsMessage>;
 TYPED_TEST_SUITE(Golden, Messages);
 
 TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
@@ -209,7 +221,8 @@ TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
     const auto today = encode(sample);
     if (!std::filesystem::exists(path) && std::getenv("SIGHTLINE_RECORD_GOLDEN")) {
         std::filesystem::create_directories(folder());
-        std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(today.data()), std::streamsize(today.size()));
+        std::ofstream(path, std::ios::binary)
+            .write(reinterpret_cast<const char*>(today.data()), std::streamsize(today.size()));
     }
     std::ifstream in(path, std::ios::binary);
     ASSERT_TRUE(in) << path << " is missing: a message without golden bytes; record it";
@@ -224,13 +237,15 @@ TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
 TEST(GoldenFiles, EachBelongsToAMessageOfToday) {
     const std::set<std::string> gone;  // messages that were retired; their bytes stay
     std::set<std::string> names;
-    for (const char* n : {"hello", "beat", "bye", "fetch", "found", "scanned", "gathered", "step", "done", "unit_done", "fail", "welcome",
-                          "refused", "beat_answer", "peers", "expect", "task", "answer", "nudge", "drain", "chunk", "source", "batch",
-                          "detections"})
+    for (const char* n :
+         {"hello", "beat",      "bye",   "fetch",   "found",   "scanned",     "gathered", "step",
+          "done",  "unit_done", "fail",  "welcome", "refused", "beat_answer", "peers",    "expect",
+          "task",  "answer",    "nudge", "drain",   "chunk",   "source",      "batch",    "detections"})
         names.insert(n);
     std::size_t n = 0;
     for (const auto& f : std::filesystem::directory_iterator(folder())) {
-        EXPECT_TRUE(names.contains(f.path().stem().string()) || gone.contains(f.path().stem().string())) << f.path();
+        EXPECT_TRUE(names.contains(f.path().stem().string()) || gone.contains(f.path().stem().string()))
+            << f.path();
         ++n;
     }
     EXPECT_EQ(n, names.size() + gone.size());
@@ -242,7 +257,8 @@ TEST(ProtocolDocument, NamesEveryMessage) {
     const std::string text((std::istreambuf_iterator<char>(in)), {});
     for (const auto& f : std::filesystem::directory_iterator(folder())) {
         const auto name = f.path().stem().string();
-        EXPECT_TRUE(text.find("`" + name + "{") != std::string::npos || text.find("`" + name + "`") != std::string::npos ||
+        EXPECT_TRUE(text.find("`" + name + "{") != std::string::npos ||
+                    text.find("`" + name + "`") != std::string::npos ||
                     text.find("`" + name + " ") != std::string::npos)
             << name;
     }

@@ -201,7 +201,8 @@ TEST_F(Loop, BadMessagesFromAnybodyAreCountedAndSurvived) {
     tell_raw({"SL1", "\x81\xa4type\xa7nothing"});
     auto push = bus::make_socket(context_, bus::Kind::push_home);
     ASSERT_TRUE(bus::connect(push, hello.endpoints.front()));
-    for (const std::string& bytes : {std::string("x"), std::string(100'000, '\x91'), std::string("\xdd\x1f\xff\xff\xff")}) {
+    for (const std::string& bytes :
+         {std::string("x"), std::string(100'000, '\x91'), std::string("\xdd\x1f\xff\xff\xff")}) {
         std::vector<zmq::message_t> frames;
         frames.emplace_back("SL1", 3);
         frames.emplace_back(bytes.data(), bytes.size());

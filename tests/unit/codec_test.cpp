@@ -81,8 +81,10 @@ TEST(Codec, RefusesDeepNestingTrailingBytesAndNonMaps) {
 }
 
 TEST(Codec, WrongTypesAreErrorsAndUnknownKeysAreNot) {
-    EXPECT_FALSE(schema::decode<schema::Welcome>(bytes({0x81, 0xa5, 'e', 'p', 'o', 'c', 'h', 0xff}), "welcome"));  // -1
-    EXPECT_FALSE(schema::decode<schema::Welcome>(bytes({0x81, 0xa5, 'e', 'p', 'o', 'c', 'h', 0xc0}), "welcome"));  // nil
+    EXPECT_FALSE(schema::decode<schema::Welcome>(bytes({0x81, 0xa5, 'e', 'p', 'o', 'c', 'h', 0xff}),
+                                                 "welcome"));  // -1
+    EXPECT_FALSE(schema::decode<schema::Welcome>(bytes({0x81, 0xa5, 'e', 'p', 'o', 'c', 'h', 0xc0}),
+                                                 "welcome"));  // nil
     const auto ok = schema::decode<schema::Welcome>(bytes({0x81, 0xa3, 'n', 'e', 'w', 0x01}), "welcome");
     ASSERT_TRUE(ok);
     EXPECT_EQ(ok->epoch, 0u);
@@ -92,7 +94,10 @@ TEST(Envelope, SaysWhatIsWrongWithAMessage) {
     EXPECT_EQ(bus::Envelope::parse(frames({"SL1"})).error().code, Errc::bad_message);
     EXPECT_EQ(bus::Envelope::parse(frames({"SL9", "\x80"})).error().code, Errc::unsupported_version);
     EXPECT_EQ(bus::Envelope::parse(frames({"SL1", "\x80"})).error().code, Errc::bad_message);  // no type
-    const auto e = bus::Envelope::parse(frames({"SL1", "\x81\xa4type\xa3" "bye", "payload"}));
+    const auto e = bus::Envelope::parse(frames({"SL1",
+                                                "\x81\xa4type\xa3"
+                                                "bye",
+                                                "payload"}));
     ASSERT_TRUE(e);
     EXPECT_EQ(e->type(), "bye");
     ASSERT_EQ(e->payload.size(), 1u);
@@ -107,7 +112,8 @@ TEST(Endpoint, TheOthersFollowFromTheJobsSocket) {
     const auto ipc = bus::broker_endpoints("ipc:///run/x/broker");
     ASSERT_TRUE(ipc);
     EXPECT_EQ(ipc->workers, "ipc:///run/x/broker.workers");
-    for (const char* bad : {"", "host:5550", "tcp://host", "tcp://host:0", "tcp://host:65535", "tcp://host:55x", "udp://h:1", "ipc://"})
+    for (const char* bad : {"", "host:5550", "tcp://host", "tcp://host:0", "tcp://host:65535",
+                            "tcp://host:55x", "udp://h:1", "ipc://"})
         EXPECT_FALSE(bus::broker_endpoints(bad)) << bad;
     EXPECT_FALSE(bus::broker_endpoints("ipc:///" + std::string(120, 'a')));
 }

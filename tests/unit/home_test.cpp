@@ -39,7 +39,9 @@ public:
 
 protected:
     std::uint64_t next_request() override { return ++req_; }
-    void send_request(std::uint64_t req, const Token& token, bus::Envelope m) override { sent.push_back({req, token, std::move(m)}); }
+    void send_request(std::uint64_t req, const Token& token, bus::Envelope m) override {
+        sent.push_back({req, token, std::move(m)});
+    }
 
 private:
     std::uint64_t req_ = 0;
@@ -87,7 +89,8 @@ protected:
     void turn() {
         const auto& gathered = bus.last("gathered");
         schema::Bytes d = schema::encode(schema::Detections{});
-        if (!gathered.message.payload.empty()) d.assign(gathered.message.part(0).begin(), gathered.message.part(0).end());
+        if (!gathered.message.payload.empty())
+            d.assign(gathered.message.part(0).begin(), gathered.message.part(0).end());
         answer("gathered", "turn", {schema::encode(schema::StreamState{}), d});
     }
 };
@@ -123,7 +126,8 @@ TEST_F(HomeTest, AsksForEverythingThenGathersStepsRendersCommits) {
     ASSERT_TRUE(item);
     EXPECT_EQ(item->packets.size(), 3u);
     EXPECT_EQ(item->detections.frames.size(), 2u);
-    home.rendered(token, std::pair{std::vector<schema::Part>{{"video", "p", 1, "f"}}, schema::Counters{}}, bus);
+    home.rendered(token, std::pair{std::vector<schema::Part>{{"video", "p", 1, "f"}}, schema::Counters{}},
+                  bus);
     EXPECT_EQ(bus.last("done").message.as<schema::Done>()->parts.size(), 1u);
     EXPECT_TRUE(bus.held.contains(token));  // until it is answered
     answer("done", "ok");

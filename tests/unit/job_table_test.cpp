@@ -79,9 +79,11 @@ public:
         return (*this)([&](Journal& j) { return table.lease_chunk(job, stream, seq, home, j); });
     }
     Result<JobTable::Turn> gathered(const Token& t) {
-        return (*this)([&](Journal& j) { return table.gathered(t, schema::encode(schema::Detections{}), j); });
+        return (*this)(
+            [&](Journal& j) { return table.gathered(t, schema::encode(schema::Detections{}), j); });
     }
-    Result<std::optional<Token>> step(const Token& t, int detected = 1, std::vector<schema::Alert> alerts = {}) {
+    Result<std::optional<Token>> step(const Token& t, int detected = 1,
+                                      std::vector<schema::Alert> alerts = {}) {
         schema::StreamState s;
         s.detected = detected;
         return (*this)([&](Journal& j) { return table.step(t, schema::encode(s), alerts, j); });
@@ -127,7 +129,8 @@ TEST(JobTable, QueuedRunningSucceededSwept) {
     EXPECT_EQ(kit.kinds("j"), (Kinds{"job.queued", "job.started", "job.succeeded"}));
     EXPECT_EQ(job.streams[0].counters.annotated, 20);
     // What is kept of a swept job is small, and still shows its counters.
-    for (const auto& [field, value] : kit.records["job:j"]) EXPECT_FALSE(field.starts_with("chunk/") || field[0] == 'S' || field[0] == 'D') << field;
+    for (const auto& [field, value] : kit.records["job:j"])
+        EXPECT_FALSE(field.starts_with("chunk/") || field[0] == 'S' || field[0] == 'D') << field;
     EXPECT_EQ(kit.reloaded().find("j")->streams[0].counters.annotated, 20);
 }
 
@@ -163,7 +166,8 @@ TEST(JobTable, RepeatedResultsAreOkAndCountOnce) {
     EXPECT_TRUE(kit.done(t));
     EXPECT_EQ(job.streams[0].counters.read, 10);
     EXPECT_EQ(kit.table.undelivered_count(), 1u);
-    EXPECT_EQ(std::count_if(kit.log.begin(), kit.log.end(), [](const auto& e) { return e.kind == "alert"; }), 1);
+    EXPECT_EQ(std::count_if(kit.log.begin(), kit.log.end(), [](const auto& e) { return e.kind == "alert"; }),
+              1);
 }
 
 TEST(JobTable, ChunksStepInOrderWhateverOrderTheyAreGathered) {
@@ -177,8 +181,9 @@ TEST(JobTable, ChunksStepInOrderWhateverOrderTheyAreGathered) {
     const auto nudged = kit.step(t0);
     ASSERT_TRUE(nudged);
     EXPECT_EQ(*nudged, std::optional(t1));
-    EXPECT_TRUE(kit([&](Journal& j) { return kit.table.gathered(t1, std::nullopt, j); })->turn);  // D was recorded
-    EXPECT_EQ(kit.done(t1).error().code, Errc::stale);  // not stepped
+    EXPECT_TRUE(
+        kit([&](Journal& j) { return kit.table.gathered(t1, std::nullopt, j); })->turn);  // D was recorded
+    EXPECT_EQ(kit.done(t1).error().code, Errc::stale);                                    // not stepped
     EXPECT_TRUE(kit.step(t1, 2));
     EXPECT_TRUE(kit.done(t1));
     EXPECT_EQ(job.streams[0].prefix, 0);
@@ -286,7 +291,8 @@ TEST(JobTable, CancelVoidsEveryTokenAndItsEventIsTheLast) {
     (void)kit([&](Journal& j) { return kit.table.swept(s, j); });
     EXPECT_EQ(kit.kinds("j").back(), "job.canceled");
     EXPECT_EQ(kit.log.back().kind, "job.canceled");
-    EXPECT_EQ(*kit([&](Journal& j) { return kit.table.cancel("j", false, j); }), JobState::canceled);  // again: the same
+    EXPECT_EQ(*kit([&](Journal& j) { return kit.table.cancel("j", false, j); }),
+              JobState::canceled);  // again: the same
 }
 
 TEST(JobTable, CancelOfAQueuedJobNeedsNobody) {
@@ -372,7 +378,8 @@ TEST(JobTable, ReloadedAtAnyMomentItIsTheSame) {
                     const auto s = pick(job.streams.size());
                     if (job.state != JobState::running || job.streams[s].chunks.empty()) break;
                     const auto k = pick(job.streams[s].chunks.size());
-                    if (job.streams[s].chunks[k].state == ChunkState::pending && std::int64_t(k) < job.streams[s].dead_at)
+                    if (job.streams[s].chunks[k].state == ChunkState::pending &&
+                        std::int64_t(k) < job.streams[s].dead_at)
                         tokens.push_back(kit.lease(job, int(s), int(k), "h" + std::to_string(pick(3))));
                     break;
                 }
@@ -395,7 +402,9 @@ TEST(JobTable, ReloadedAtAnyMomentItIsTheSame) {
                         if (pick(3))
                             kit([&](Journal& j) { kit.table.lost(t, j); });
                         else if (pick(6) == 0)
-                            (void)kit([&](Journal& j) { return kit.table.fail(t, pick(4) ? "IO" : "BAD_MEDIA", "x", j); });
+                            (void)kit([&](Journal& j) {
+                                return kit.table.fail(t, pick(4) ? "IO" : "BAD_MEDIA", "x", j);
+                            });
                     }
                     break;
                 default:
@@ -409,14 +418,16 @@ TEST(JobTable, ReloadedAtAnyMomentItIsTheSame) {
                         (void)kit([&](Journal& j) { return kit.table.cancel(job.id(), pick(2), j); });
                     }
             }
-            // Terminal states never change; at most one current token a chunk; S[s] exists for each s ≤ next not done.
+            // Terminal states never change; at most one current token a chunk; S[s] exists for each s ≤ next
+            // not done.
             for (auto& [id, x] : kit.table.jobs()) {
                 if (ended[id]) {
                     EXPECT_TRUE(is_terminal(x.state)) << id;
                 }
                 ended[id] = is_terminal(x.state);
                 for (const auto& s : x.streams)
-                    for (std::size_t k = std::size_t(s.prefix); k < s.chunks.size() && std::int64_t(k) <= s.next; ++k)
+                    for (std::size_t k = std::size_t(s.prefix);
+                         k < s.chunks.size() && std::int64_t(k) <= s.next; ++k)
                         if (s.chunks[k].state != ChunkState::done) {
                             EXPECT_TRUE(s.states.contains(std::int64_t(k))) << id << " " << k;
                         }
@@ -446,8 +457,10 @@ TEST(JobTable, ReloadedAtAnyMomentItIsTheSame) {
         for (const auto& e : kit.log) {
             EXPECT_LT(last, e.id);
             last = e.id;
-            EXPECT_FALSE(terminal[e.job] && e.kind != "job.progress") << e.kind << " after the end of " << e.job;
-            terminal[e.job] += e.kind == "job.succeeded" || e.kind == "job.failed" || e.kind == "job.canceled";
+            EXPECT_FALSE(terminal[e.job] && e.kind != "job.progress")
+                << e.kind << " after the end of " << e.job;
+            terminal[e.job] +=
+                e.kind == "job.succeeded" || e.kind == "job.failed" || e.kind == "job.canceled";
         }
     }
 }

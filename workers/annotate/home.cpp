@@ -65,6 +65,9 @@ void Home::expect(schema::Expect lease, worker::BusApi& api) {
     if (!lease.recorded)
         for (std::int32_t pool = 0; pool < std::int32_t(lease.spec.pools.size()); ++pool)
             for (std::int32_t b = 0; b < lease.row.batches; ++b) g.missing.insert({pool, b});
+    // Nothing was awaited until now: the time before is no gap between pieces.
+    const auto fetching = [](const auto& other) { return other.second.phase == Phase::fetching; };
+    if (std::none_of(gathers_.begin(), gathers_.end(), fetching)) arrived_ = Clock::now();
     const Key k = key(lease.token);
     g.lease = std::move(lease);
     auto& kept = gathers_[k] = std::move(g);

@@ -29,7 +29,9 @@ void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
     const auto tensors = item.part(0);
     const std::size_t n = std::size_t(batch->spec.width) * std::size_t(batch->spec.height) * 3;
     const auto send = [&] { emit.to_home(batch->home, bus::Envelope::make(out)); };
-    if (tensors.size() != n * batch->frames.size()) {
+    const bool sane = batch->spec.width > 0 && batch->spec.height > 0 && batch->spec.width <= 16384 &&
+                      batch->spec.height <= 16384;
+    if (!sane || tensors.size() != n * batch->frames.size()) {
         out.error_code = code_name(Errc::bad_message);
         out.error = "a batch of " + std::to_string(batch->frames.size()) + " frames with " +
                     std::to_string(tensors.size()) + " bytes";
