@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "broker/core.hpp"
 #include "common/files.hpp"
@@ -16,6 +18,12 @@ Result<T> field(const Json& body, const char* name, T fallback) {
     const auto it = body.find(name);
     if (it == body.end()) return fallback;
     try {
+        if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {  // nlohmann would wrap it around
+            const bool fits = it->is_number_unsigned() ? std::in_range<T>(it->get<std::uint64_t>())
+                                                       : it->is_number_integer() && std::in_range<T>(it->get<std::int64_t>());
+            if (!fits)
+                return Error{Errc::invalid_argument, "field '" + std::string(name) + "' is no integer of its range", "see PROTOCOL.md section 3"};
+        }
         return it->get<T>();
     } catch (const Json::exception&) {
         return Error{Errc::invalid_argument,
@@ -33,6 +41,16 @@ Result<schema::Input> input_from(const Json& v, const char* what) {
     if (!root) return root.error();
     if (!path) return path.error();
     return schema::Input{*root, *path};
+}
+
+// Text that is no UTF-8 would be in every reply that quotes it, and most readers refuse those.
+bool is_text(const Json& body) {
+    try {
+        (void)body.dump();
+        return true;
+    } catch (const Json::exception&) {
+        return false;
+    }
 }
 
 Json error_reply(const Error& e) {
@@ -68,6 +86,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         const Json body = Json::from_msgpack(e->header(), true, false);
         if (body.is_discarded()) {
             reply = error_reply({Errc::bad_message, "cannot read the request's map", ""});
+        } else if (!is_text(body)) {
+            reply = error_reply({Errc::bad_message, "cannot read a request with text that is no UTF-8", ""});
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
             const bool change = e->type() == "submit" || e->type() == "cancel";

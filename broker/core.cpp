@@ -186,7 +186,7 @@ void Core::lose(const std::string& worker, const char* kind) {
     table_.event(
         journal_, "pool." + m->hello.pool, kind, "",
         Json{{"worker", worker}, {"stage", m->hello.stage}, {"host", m->hello.host}, {"pid", m->hello.pid}}
-            .dump());
+            .dump(-1, ' ', false, Json::error_handler_t::replace));
     members_.erase(worker);
     peers_changed_ = true;
     for (const auto& [token, holder] : table_.leases())
@@ -234,9 +234,10 @@ void Core::carry_out(const Grant& g) {
             m.streams = table_.stream_parts(*job);
             m.state = state_name(job->ending);
             m.error = job->error;
+            // Of the job's own pools alone: what else a fleet serves must not show in the results.
             for (const auto& [id, member] : members_.all())
-                m.engines[member.hello.pool] = member.hello.engine;
-            std::erase_if(m.engines, [](const auto& e) { return !e.first.starts_with("detect/"); });
+                for (const auto& pool : job->spec.pools)
+                    if (member.hello.pool == pool.name) m.engines[pool.name] = member.hello.engine;
         } else {
             m.token = table_.lease_sweep(*job, g.worker, journal_);
             m.keep_outputs = job->state != JobState::canceled || job->keep_partial;

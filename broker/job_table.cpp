@@ -141,8 +141,8 @@ bool JobTable::current(const Token& token) const {
     return u && u->state == Unit::State::leased && u->token == token;
 }
 
-Result<void> JobTable::need_current(const Token& token) const {
-    if (current(token)) return {};
+Result<void> JobTable::need_current(const Token& token, const char* unit) const {
+    if (token.unit == unit && current(token)) return {};
     return stale(token);
 }
 
@@ -288,7 +288,7 @@ void JobTable::lost(const Token& token, Journal& j) {
 // --- results -------------------------------------------------------------------------------------------
 
 Result<void> JobTable::found(const Token& token, const std::vector<std::string>& names, Journal& j) {
-    if (auto ok = need_current(token); !ok) return ok;
+    if (auto ok = need_current(token, "scan"); !ok) return ok;
     Job& job = *find(token.job);
     if (job.found) return {};  // scanned again after a loss: the inputs are a function of the files
     job.found = true;
@@ -307,7 +307,7 @@ Result<void> JobTable::found(const Token& token, const std::vector<std::string>&
 }
 
 Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
-    if (auto ok = need_current(m.token); !ok) return ok;
+    if (auto ok = need_current(m.token, "scan"); !ok) return ok;
     Job& job = *find(m.token.job);
     if (m.stream < 0 || std::size_t(m.stream) >= job.streams.size())
         return Error{Errc::bad_message,
@@ -345,7 +345,7 @@ Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
 
 Result<JobTable::Turn> JobTable::gathered(const Token& token, std::optional<schema::Bytes> detections,
                                           Journal& j) {
-    if (auto ok = need_current(token); !ok) return ok.error();
+    if (auto ok = need_current(token, "chunk"); !ok) return ok.error();
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
     auto d = s.detections.find(token.seq);
@@ -362,7 +362,7 @@ Result<JobTable::Turn> JobTable::gathered(const Token& token, std::optional<sche
 
 Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes next,
                                             const std::vector<schema::Alert>& alerts, Journal& j) {
-    if (auto ok = need_current(token); !ok) return ok.error();
+    if (auto ok = need_current(token, "chunk"); !ok) return ok.error();
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
     if (const auto known = s.states.find(token.seq + 1); known != s.states.end()) {
@@ -398,7 +398,7 @@ Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts,
                             Journal& j) {
     if (const Chunk* c = chunk(token); c && c->state == ChunkState::done && c->token == token)
         return {};  // repeated
-    if (auto ok = need_current(token); !ok) return ok;
+    if (auto ok = need_current(token, "chunk"); !ok) return ok;
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
     if (s.next <= token.seq) return stale(token);  // never stepped: rule 22 "restep" by a new lease
@@ -424,7 +424,7 @@ Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts,
 }
 
 Result<void> JobTable::final_done(const Token& token, const std::string& digest, Journal& j) {
-    if (auto ok = need_current(token); !ok) {
+    if (auto ok = need_current(token, "final"); !ok) {
         Job* job = find(token.job);
         return job && job->final.state == Unit::State::done && job->final.token == token ? Result<void>{}
                                                                                          : ok;
@@ -438,7 +438,7 @@ Result<void> JobTable::final_done(const Token& token, const std::string& digest,
 }
 
 Result<void> JobTable::swept(const Token& token, Journal& j) {
-    if (auto ok = need_current(token); !ok) {
+    if (auto ok = need_current(token, "sweep"); !ok) {
         Job* job = find(token.job);
         return job && job->swept && job->sweep.token == token ? Result<void>{} : ok;
     }
@@ -453,7 +453,7 @@ Result<void> JobTable::swept(const Token& token, Journal& j) {
 }
 
 Result<void> JobTable::delivered(const Token& token, Journal& j) {
-    if (auto ok = need_current(token); !ok) return ok;
+    if (auto ok = need_current(token, "deliver"); !ok) return ok;
     deliver_.state = Unit::State::none;
     while (!undelivered_.empty() && undelivered_.front().id <= delivering_) {
         delivered_ = undelivered_.front().id;
@@ -465,7 +465,7 @@ Result<void> JobTable::delivered(const Token& token, Journal& j) {
 
 Result<void> JobTable::fail(const Token& token, const std::string& code, const std::string& message,
                             Journal& j) {
-    if (auto ok = need_current(token); !ok) return ok;
+    if (!current(token)) return stale(token);
     const auto back_off = [](std::int32_t failures) {
         return Clock::now() + first_back_off * (1 << (failures - 1));
     };

@@ -173,7 +173,8 @@ private:
     schema::Token make_token(const std::string& job, const char* unit, std::int32_t attempt) const;
     Unit* unit_of(const schema::Token& token);
     Chunk* chunk_of(const schema::Token& token);
-    Result<void> need_current(const schema::Token& token) const;
+    // Current, and of this unit: a lease of one kind is no lease of another.
+    Result<void> need_current(const schema::Token& token, const char* unit) const;
     schema::Token lease_unit(Job& job, Unit& unit, const char* name, const std::string& holder, Journal& j);
 
     void end_stream(Stream& stream, const std::string& code, const std::string& message);

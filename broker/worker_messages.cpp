@@ -60,7 +60,7 @@ void Core::on_hello(const bus::Envelope& e) {
     table_.event(
         journal_, "pool." + hello->pool, "worker.joined", "",
         Json{{"worker", hello->worker}, {"stage", hello->stage}, {"host", hello->host}, {"pid", hello->pid}}
-            .dump());
+            .dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 void Core::on_beat(Member& m, const schema::Beat& beat) {
@@ -104,7 +104,7 @@ void Core::answer(const std::string& worker, std::uint64_t req, const std::strin
 }
 
 void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
-    if (!table_.current(fetch.token)) return answer(worker, fetch.req, "stale");
+    if (fetch.token.unit != "chunk" || !table_.current(fetch.token)) return answer(worker, fetch.req, "stale");
     const Job& job = *table_.find(fetch.token.job);
     // Without somebody in every pool the home is not answered and asks again.
     if (!members_.missing(job.spec).empty()) return;

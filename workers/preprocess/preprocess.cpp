@@ -85,6 +85,9 @@ Result<void> PreprocessStage::batches(const schema::ChunkMessage& chunk,
                      "a chunk of " + std::to_string(chunk.row.frames) + " frames in " +
                          std::to_string(chunk.row.batches) + " batches",
                      ""};
+    constexpr std::int32_t most = 1 << 16;  // of a chunk of thirty seconds; before memory is asked for them
+    if (chunk.row.batches < 0 || chunk.row.batches > most)
+        return Error{Errc::bad_message, "cannot make " + std::to_string(chunk.row.batches) + " batches of a chunk", ""};
     std::vector<Batcher> batchers;
     for (std::int32_t pool = 0; pool < std::int32_t(chunk.spec.pools.size()); ++pool) {
         std::set<std::int32_t> wanted;
