@@ -80,14 +80,12 @@ private:
 
 Result<void> PreprocessStage::batches(const schema::ChunkMessage& chunk,
                                       std::span<const std::uint8_t> packets, worker::Emit& emit) {
-    if (chunk.row.batches < 0 || chunk.row.batches > chunk.row.frames)
-        return Error{Errc::bad_message,
-                     "a chunk of " + std::to_string(chunk.row.frames) + " frames in " +
-                         std::to_string(chunk.row.batches) + " batches",
-                     ""};
     constexpr std::int32_t most = 1 << 16;  // of a chunk of thirty seconds; before memory is asked for them
-    if (chunk.row.batches < 0 || chunk.row.batches > most)
-        return Error{Errc::bad_message, "cannot make " + std::to_string(chunk.row.batches) + " batches of a chunk", ""};
+    if (chunk.row.batches < 0 || chunk.row.batches > std::min(chunk.row.frames, most))
+        return Error{Errc::bad_message,
+                     "cannot make " + std::to_string(chunk.row.batches) + " batches of a chunk of " +
+                         std::to_string(chunk.row.frames) + " frames",
+                     ""};
     std::vector<Batcher> batchers;
     for (std::int32_t pool = 0; pool < std::int32_t(chunk.spec.pools.size()); ++pool) {
         std::set<std::int32_t> wanted;
