@@ -19,10 +19,13 @@ Result<T> field(const Json& body, const char* name, T fallback) {
     if (it == body.end()) return fallback;
     try {
         if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {  // nlohmann would wrap it around
-            const bool fits = it->is_number_unsigned() ? std::in_range<T>(it->get<std::uint64_t>())
-                                                       : it->is_number_integer() && std::in_range<T>(it->get<std::int64_t>());
+            const bool fits = it->is_number_unsigned()
+                                  ? std::in_range<T>(it->get<std::uint64_t>())
+                                  : it->is_number_integer() && std::in_range<T>(it->get<std::int64_t>());
             if (!fits)
-                return Error{Errc::invalid_argument, "field '" + std::string(name) + "' is no integer of its range", "see PROTOCOL.md section 3"};
+                return Error{Errc::invalid_argument,
+                             "field '" + std::string(name) + "' is no integer of its range",
+                             "see PROTOCOL.md section 3"};
         }
         return it->get<T>();
     } catch (const Json::exception&) {

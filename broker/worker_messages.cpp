@@ -104,7 +104,8 @@ void Core::answer(const std::string& worker, std::uint64_t req, const std::strin
 }
 
 void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
-    if (fetch.token.unit != "chunk" || !table_.current(fetch.token)) return answer(worker, fetch.req, "stale");
+    if (fetch.token.unit != "chunk" || !table_.current(fetch.token))
+        return answer(worker, fetch.req, "stale");
     const Job& job = *table_.find(fetch.token.job);
     // Without somebody in every pool the home is not answered and asks again.
     if (!members_.missing(job.spec).empty()) return;

@@ -331,7 +331,9 @@ void Loop::from_peer(std::vector<zmq::message_t> frames) {
     // Leases and orders come from the broker alone (PROTOCOL.md section 6 has what a peer may send).
     static const std::set<std::string> from_peers{"chunk", "batch", "source", "detections"};
     if (!from_peers.contains(parsed->type()))
-        return bad_message({Errc::bad_message, "a peer sent '" + parsed->type() + "', which is no data message", ""}, "peer");
+        return bad_message(
+            {Errc::bad_message, "a peer sent '" + parsed->type() + "', which is no data message", ""},
+            "peer");
     if (!stage_.intercept(*parsed, *this)) queue_.push_back(std::move(*parsed));
 }
 
