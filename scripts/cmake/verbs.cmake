@@ -59,5 +59,6 @@ function(sl_test path)
   target_link_libraries(${target} PRIVATE sl_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)
   add_test(NAME ${path} COMMAND ${target})
   set_tests_properties(${path} PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT}
-    ENVIRONMENT "SIGHTLINE_SOURCE_DIR=${CMAKE_SOURCE_DIR};SIGHTLINE_BINARY_DIR=${CMAKE_BINARY_DIR}")
+    ENVIRONMENT "SIGHTLINE_SOURCE_DIR=${CMAKE_SOURCE_DIR};SIGHTLINE_BINARY_DIR=${CMAKE_BINARY_DIR}"
+    ENVIRONMENT_MODIFICATION SIGHTLINE_CONFIG=unset:)  # a fleet of the user's is not the test's
 endfunction()
