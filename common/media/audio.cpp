@@ -244,11 +244,17 @@ private:
 
 }  // namespace
 
+bool mp4_holds(AVCodecID codec) {
+    // libav lists these two, but its muxer takes them for experimental and refuses.
+    if (codec == AV_CODEC_ID_FLAC || codec == AV_CODEC_ID_TRUEHD) return false;
+    const AVOutputFormat* mp4 = av_guess_format("mp4", nullptr, nullptr);
+    return avformat_query_codec(mp4, codec, FF_COMPLIANCE_NORMAL) == 1;
+}
+
 Result<std::unique_ptr<AudioTrack>> AudioTrack::open(const std::string& path) {
     auto reader = AudioReader::open(path);
     if (!reader) return reader.error();
-    const AVOutputFormat* mp4 = av_guess_format("mp4", nullptr, nullptr);
-    if (avformat_query_codec(mp4, reader->stream().codecpar->codec_id, FF_COMPLIANCE_NORMAL) == 1)
+    if (mp4_holds(reader->stream().codecpar->codec_id))
         return std::unique_ptr<AudioTrack>(new CopiedAudio(std::move(*reader)));
     auto encoded = std::make_unique<EncodedAudio>(std::move(*reader));
     if (auto opened = encoded->open(); !opened) return opened.error();

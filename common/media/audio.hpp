@@ -8,6 +8,9 @@
 
 namespace sl::media {
 
+// Whether an MP4 can carry this codec's packets as they are.
+bool mp4_holds(AVCodecID codec);
+
 // Used by one thread.
 class AudioTrack {
 public:

@@ -107,7 +107,9 @@ private:
         Options dict;
         dict.set("movflags", "+faststart");
         dict.set("video_track_timescale", stream_.time_base.den);
-        dict.set("movie_timescale", stream_.time_base.den);  // else edit lists are rounded to 1 ms
+        // Edit lists are in these ticks: exact for the video, and to 0.1 ms for audio that begins elsewhere.
+        const std::int64_t ticks = std::max<std::int64_t>(1, stream_.time_base.den);
+        dict.set("movie_timescale", ticks * ((10'000 + ticks - 1) / ticks));
         rc = avio_open(&raw->pb, out_path_.c_str(), AVIO_FLAG_WRITE);
         if (rc < 0) return av_failure(Errc::io, "create", out_path_, rc);
         rc = avformat_write_header(raw, &dict.dict);
@@ -161,6 +163,16 @@ private:
     std::optional<Error> audio_trouble_;
 };
 
+// The report goes into artifacts, which are the same wherever they are made.
+std::string without_folders(std::string text, const std::string& source, const std::string& out) {
+    for (const std::string& path : {source, out}) {
+        const auto name = path.substr(path.rfind('/') + 1);
+        for (auto at = text.find(path); at != std::string::npos; at = text.find(path, at + name.size()))
+            text.replace(at, path.size(), name);
+    }
+    return text;
+}
+
 }  // namespace
 
 Result<JoinReport> join_segments(const schema::StreamInfo& stream, std::span<const std::string> segments,
@@ -182,7 +194,7 @@ Result<JoinReport> join_segments(const schema::StreamInfo& stream, std::span<con
     }
     // Damaged audio never costs the video.
     auto joined = Joiner(stream, segments, out_path).run(nullptr);
-    if (joined && !dropped.empty()) joined->audio = "dropped: " + dropped;
+    if (joined && !dropped.empty()) joined->audio = "dropped: " + without_folders(dropped, source_path, out_path);
     return joined;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/media/audio.hpp"
 #include "common/media/carry.hpp"
 #include "common/media/decoder.hpp"
 #include "common/media/demuxer.hpp"
@@ -101,9 +102,8 @@ schema::StreamInfo describe(Demuxer& demuxer) {
     const int audio = av_find_best_stream(&container, AVMEDIA_TYPE_AUDIO, -1, stream.index, nullptr, 0);
     if (audio >= 0) {
         const AVCodecID id = container.streams[audio]->codecpar->codec_id;
-        const AVOutputFormat* mp4 = av_guess_format("mp4", nullptr, nullptr);
         info.audio_codec = avcodec_get_name(id);
-        if (avformat_query_codec(mp4, id, FF_COMPLIANCE_NORMAL) == 1)
+        if (mp4_holds(id))
             info.audio = "copy";
         else if (avcodec_find_decoder(id))
             info.audio = "aac";
