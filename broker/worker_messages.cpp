@@ -46,6 +46,11 @@ void Core::on_hello(const bus::Envelope& e) {
     if (hello->worker != e.from)
         return refuse(
             {Errc::bad_message, "a worker's routing id must be the id that it says hello with", ""});
+    // They are in events and in what clients are told of pools.
+    const Json told{hello->worker, hello->pool, hello->host, hello->engine};
+    if (told.dump(-1, ' ', false, Json::error_handler_t::ignore) !=
+        told.dump(-1, ' ', false, Json::error_handler_t::replace))
+        return refuse({Errc::bad_message, "cannot take in a worker whose names are no UTF-8", ""});
     std::vector<std::string> roots;
     for (const auto& [name, path] : options_.roots) roots.push_back(name);
     const auto fresh = members_.hello(*hello, roots, Clock::now());
