@@ -33,7 +33,7 @@ TERMINAL = ("succeeded", "failed", "canceled")
 
 # --- helpers that need no fleet -------------------------------------------------------------------------------
 
-def eventually(what, condition, limit_s=60, every_s=0.02):
+def eventually(what, condition, limit_s=120, every_s=0.02):
     """Waits until condition() is true and returns its value; fails, naming `what`, after limit_s."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -245,7 +245,7 @@ class Fleet:
     def job(self, job):
         return self.request("job", job=job)["job"]
 
-    def follow(self, job, limit_s=90, swept=False):
+    def follow(self, job, limit_s=180, swept=False):
         """Waits for the end of a job; with swept, until nothing but its results is left."""
         def ended():
             now = self.job(job)
@@ -330,8 +330,6 @@ class FleetTest(unittest.TestCase):
         cls.fleet.down()
 
     def setUp(self):
-        began = time.monotonic()
-        self.addCleanup(lambda: print(f"{time.monotonic() - began:.1f} s", flush=True))
         self.addCleanup(lambda: self.assertEqual(self.fleet.dead(), [], "processes that ended unasked"))
 
     def succeed(self, job, **more):

@@ -92,8 +92,11 @@ class BadInput(kit.FleetTest):
         self.succeed(along)
 
     def test_symlinks_in_a_folder_are_passed_by(self):
-        now = self.fleet.follow(self.fleet.submit(".", params=dict(self.quick, sample_fps=1)))
-        self.assertEqual({s["name"] for s in now["streams"]}, {"good.mp4", "long.mp4", "text.mp4", "cut.mkv"})
+        job = self.fleet.submit(".", params=self.quick)
+        streams = kit.eventually("the folder was searched", lambda: self.fleet.job(job)["streams"])
+        self.assertEqual({s["name"] for s in streams}, {"good.mp4", "long.mp4", "text.mp4", "cut.mkv"})
+        self.fleet.request("cancel", job=job)
+        self.canceled(job)
 
     def check_truncated(self, folder, annotated):
         with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
@@ -131,7 +134,8 @@ class BadInput(kit.FleetTest):
         with subprocess.Popen([kit.PROGRAM, "run", os.path.join(self.fleet.media, "long.mp4"), "-o", out, "--name", "half"],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             parts = os.path.join(out, ".work/half/parts/0")
-            kit.eventually("some chunks are done", lambda: os.path.isdir(parts) and len(os.listdir(parts)) > 12 or process.poll() is not None, 120)
+            begun = lambda: {name.split(".")[0] for name in os.listdir(parts)} if os.path.isdir(parts) else ()
+            kit.eventually("some chunks are done", lambda: len(begun()) > 4 or process.poll() is not None, 120)
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=120)[0]
         self.assertEqual(process.returncode, INTERRUPTED, said)
@@ -217,8 +221,8 @@ class BadInput(kit.FleetTest):
         with open(os.path.join(folder, name), "wb") as out:
             out.write(b"not these weights" * 1000)
         only = {"SIGHTLINE_MODEL_PATH": folder}
-        words = ["worker", "detect", "--model", kit.default_model(), "--broker", self.fleet.endpoint]
-        self.ends(JOB_FAILED, [name, "sha256"], words, **only)
+        words = ["worker", "detect", "--model", kit.default_model(), "--broker", self.fleet.endpoint, "--option", f"models.dirs=[{folder}]"]
+        self.ends(USAGE, [name, "sha256"], words, **only)
         self.assertEqual(len(self.fleet.pids("detect")), 1)
 
     def test_unreachable_broker(self):
@@ -255,12 +259,11 @@ class BadInput(kit.FleetTest):
         self.stays([nowhere, "start PostgreSQL"], "--option", f"postgres.dsn=host={nowhere} user=x",
                    "--option", f"redis.url={self.fleet.settings['redis']['url']}", "--option", "fleet.name=other")
 
-    def test_servers_stop_for_a_while(self):
-        """Redis and PostgreSQL stand still in mid-job, and come back: health says so, a submit is refused
-        meanwhile, and the job ends well with its trail whole."""
+    def test_redis_stands_still_for_a_while(self):
+        """Health says so, a submit is refused meanwhile, and the job ends well with its trail whole."""
         job = self.fleet.submit("long.mp4", params=dict(self.quick))
         part = lambda name: next(p for p in self.fleet.request("health")["parts"] if p["name"] == name)
-        redis, postgres = self.fleet.pids("redis")[0], self.fleet.pids("postgres")[0]
+        redis = self.fleet.pids("redis")[0]
         os.kill(redis, signal.SIGSTOP)
         try:
             kit.eventually("health says that the store is away", lambda: not part("store")["ok"], 30)
@@ -271,7 +274,6 @@ class BadInput(kit.FleetTest):
         finally:
             os.kill(redis, signal.SIGCONT)
         kit.eventually("the store is back", lambda: part("store")["ok"], 30)
-        self.assertGreater(postgres, 0)
         self.succeed(job)
         rows = kit.eventually("the trail has the job's end",
                               lambda: (lambda r: r if r and r[-1]["kind"] == "job.succeeded" else None)(self.fleet.audit(f"job = '{job}'")), 30)
