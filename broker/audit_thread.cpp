@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "common/log.hpp"
+#include "common/thread_name.hpp"
 
 namespace sl::broker {
 
@@ -49,6 +50,7 @@ bool AuditThread::copy() {
 }
 
 void AuditThread::run() {
+    name_thread("broker.audit");
     while (!stop_) {
         const bool all = copy();
         // Rung when there is more; otherwise look again now and then, for a trail that was away.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "common/log.hpp"
+#include "common/thread_name.hpp"
 
 namespace sl::broker {
 
@@ -32,6 +33,7 @@ Result<void> Core::bind() {
 }
 
 Result<void> Core::run(int stop_fd) {
+    name_thread("broker");
     auto tick = Clock::now();
     while (!ended_) {
         zmq::pollitem_t polled[] = {{jobs_.handle(), 0, ZMQ_POLLIN, 0},

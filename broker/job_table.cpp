@@ -385,8 +385,7 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
     set(j, job, "S/" + std::to_string(token.stream) + "/" + std::to_string(s.next), s.states[s.next]);
     write_chunk(job, std::size_t(token.stream), token.seq, j);
     for (const auto& alert : alerts) {
-        event(j, "alert." + s.name, "alert", job.id(),
-              alert_json(alert).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        event(j, "alert." + s.name, "alert", job.id(), alert_json(alert));
         undelivered_.push_back({last_id_, alert});
     }
     if (s.next < std::int64_t(s.chunks.size()) && s.chunks[std::size_t(s.next)].state == ChunkState::leased)

@@ -1,5 +1,6 @@
 // How the job table is written to the store's records and read back (job_records.hpp).
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "broker/job_records.hpp"
 #include "broker/job_table.hpp"
@@ -229,8 +230,7 @@ void JobTable::load_undelivered(const std::vector<store::LogEntry>& entries) {
     for (const auto& e : entries) {
         last_id_ = std::max(last_id_, e.id);
         if (e.kind != "alert" || e.id <= delivered_) continue;
-        const auto body = nlohmann::json::parse(e.body, nullptr, false);
-        if (!body.is_discarded()) undelivered_.push_back({e.id, alert_from_json(body)});
+        if (auto alert = alert_from_json(e.body)) undelivered_.push_back({e.id, std::move(*alert)});
     }
 }
 

