@@ -234,7 +234,7 @@ Error RedisLink::lost(const std::string& what) {
     if (kind == REDIS_ERR_PROTOCOL)
         return {Errc::invalid_argument, what + ": the server does not speak the Redis protocol (" + why + ")",
                 "correct host and port in the URL"};
-    return {Errc::unavailable, what + ": " + why,
+    return {Errc::unavailable, what + ": Redis at " + at_.shown + ": " + why,
             greeted_ ? "Redis is away or too slow; the next call connects again"
                      : "is it a Redis that listens there?"};
 }
