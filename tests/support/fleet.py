@@ -232,7 +232,11 @@ class Fleet:
         for i, (name, process) in enumerate(self.started):
             if process.pid not in self.ended and process.poll() is not None:
                 gone.append((f"{name} (status {process.returncode})", os.path.join(self.folder, f"{name}-{i}.log")))
-        return [(name, open(log, encoding="utf-8", errors="replace").read()[-1500:]) for name, log in gone]
+        ends = []
+        for name, log in gone:
+            with open(log, encoding="utf-8", errors="replace") as file:
+                ends.append((name, file.read()[-1500:]))
+        return ends
 
     # requests
 

@@ -11,6 +11,11 @@ import sys
 sys.path.insert(0, os.path.join(os.environ["SIGHTLINE_SOURCE_DIR"], "tests/support"))
 import fleet as kit  # noqa: E402  pylint: disable=wrong-import-position
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 USAGE, NOT_FOUND, UNAVAILABLE, CANCELED, BAD_MEDIA, INTERRUPTED, JOB_FAILED = 2, 3, 4, 6, 8, 130, 1
 
 
@@ -190,7 +195,7 @@ class BadInput(kit.FleetTest):
         self.assertFalse(os.path.exists(self.fleet.folder_of(job)))
 
     def test_cancel_that_keeps_what_is_done(self):
-        job = self.fleet.submit("long.mp4", params={"sample_fps": 5})
+        job = self.fleet.submit("long.mp4")
         self.fleet.midway(job, 3)
         self.assertEqual(self.fleet.request("cancel", job=job, keep_partial=True)["state"], "canceled")
         self.canceled(job)
@@ -237,13 +242,11 @@ class BadInput(kit.FleetTest):
         with open(log, "w", encoding="utf-8") as out, subprocess.Popen(
                 [kit.PROGRAM, "broker", "--broker", f"ipc://{folder}/b", "--option", f"broker.run_dir={folder}", *words], stdout=out, stderr=out) as broker:
             try:
-                kit.eventually(f"the broker names {named}", lambda: all(name in open(log, encoding="utf-8").read() for name in named), 30)
+                kit.eventually(f"the broker names {named}", lambda: all(name in read(log) for name in named), 30)
                 self.assertIsNone(broker.poll())
             finally:
                 broker.terminate()
             self.assertEqual(broker.wait(30), 0)
-        with open(log, encoding="utf-8") as file:
-            return file.read()
 
     def test_redis(self):
         nowhere = os.path.join(self.fleet.folder, "nowhere.sock")
