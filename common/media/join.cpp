@@ -194,7 +194,8 @@ Result<JoinReport> join_segments(const schema::StreamInfo& stream, std::span<con
     }
     // Damaged audio never costs the video.
     auto joined = Joiner(stream, segments, out_path).run(nullptr);
-    if (joined && !dropped.empty()) joined->audio = "dropped: " + without_folders(dropped, source_path, out_path);
+    if (joined && !dropped.empty())
+        joined->audio = "dropped: " + without_folders(dropped, source_path, out_path);
     return joined;
 }
 

@@ -167,9 +167,10 @@ private:
 };
 
 constexpr bool is_media_name(std::string_view ext) {
-    constexpr std::string_view known[] = {".mp4", ".mkv",  ".avi", ".mov",  ".webm", ".ts",   ".m4v",
-                                          ".mpg", ".mpeg", ".flv", ".wmv",  ".gif",  ".m2ts", ".mts",
-                                          ".3gp", ".h264", ".264", ".h265", ".hevc", ".ogv"};
+    constexpr std::string_view known[] = {
+        ".3gp",  ".264", ".265",   ".asf",       ".avi", ".flv", ".gif",  ".h264", ".h265", ".hevc",
+        ".m2ts", ".m4v", ".mjpeg", ".mjpg",      ".mkv", ".mov", ".mp4",  ".mpeg", ".mpg",  ".mts",
+        ".mxf",  ".nut", ".ogv",   ".synthetic", ".ts",  ".vob", ".webm", ".wmv",  ".y4m"};
     return std::find(std::begin(known), std::end(known), ext) != std::end(known);
 }
 
