@@ -74,10 +74,11 @@ std::optional<Grant> next_grant(const JobTable& table, const Members& members, c
                 if (const auto w = least_loaded(members, units, "annotate"); !w.empty())
                     return Grant{name, job->id(), -1, 0, w};
 
-    // Priority, then the job with the least in flight (equal jobs take turns), then age.
+    // Priority, then the job with the least in flight, then the one whose turn is longest ago, then age.
     std::stable_sort(order.begin(), order.end(), [](const Job* a, const Job* b) {
         if (a->spec.priority != b->spec.priority) return a->spec.priority > b->spec.priority;
-        return a->in_flight() < b->in_flight();
+        const auto x = a->in_flight(), y = b->in_flight();
+        return x != y ? x < y : a->last_grant < b->last_grant;
     });
     for (const Job* job : order) {
         if (!ready(job->scan, now)) continue;

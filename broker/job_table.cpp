@@ -245,6 +245,7 @@ Token JobTable::lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, con
     Token t = make_token(job.id(), "chunk", c.token.attempt + 1);
     t.stream = stream;
     t.seq = seq;
+    job.last_grant = ++grants_;
     c.token = t;
     c.holder = holder;
     c.state = ChunkState::leased;

@@ -91,7 +91,8 @@ struct Job {
     std::vector<Stream> streams;
     std::string manifest_digest;
     std::map<std::string, std::map<std::string, std::int64_t>>
-        worked;  // pool → worker → items; since this broker leads
+        worked;                    // pool → worker → items; since this broker leads
+    std::uint64_t last_grant = 0;  // number of its last chunk's lease, of all jobs; 0: none yet
 
     const std::string& id() const { return spec.job; }
     std::int64_t in_flight() const;  // derived, never kept (rule 17)
@@ -192,6 +193,7 @@ private:
 
     std::uint64_t epoch_;
     store::LogId last_id_;
+    std::uint64_t grants_ = 0;
     std::map<std::string, Job> jobs_;
     std::map<std::string, std::string> keys_;  // client's key → job
     Unit deliver_;

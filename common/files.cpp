@@ -75,7 +75,7 @@ Result<std::string> place(const std::string& root_name, const std::string& root,
         return Error{
             Errc::not_found,
             "cannot find '" + relative + "' below root '" + root_name + "' (" + root + "): " + ec.message(),
-            ""};
+            "check the path: it is relative to that root"};
     if (!below(base, full)) return refuse("leads by a symlink out of");
     return full.string();
 }

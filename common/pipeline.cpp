@@ -51,7 +51,8 @@ Result<void> check_number(const Param& p, const Json& value) {
     const bool whole = value.is_number() && value.get<double>() == std::floor(value.get<double>());
     if (!value.is_number() || (p.type == "int" && !whole))
         return wrong("parameter " + p.name + " is " + value.dump() + ", which is no " +
-                     (p.type == "int" ? "whole number" : "number"));
+                         (p.type == "int" ? "whole number" : "number"),
+                     "write " + p.name + "=N");
     const double x = value.get<double>();
     if (!std::isfinite(x) || (p.min && x < *p.min) || (p.max && x > *p.max))
         return wrong("parameter " + p.name + " is " + value.dump() + ", out of range",
