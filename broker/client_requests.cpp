@@ -77,6 +77,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         frames.erase(frames.begin());
     }
     Json reply, req;
+    const bool away =
+        store_.away();  // asked once: what was admitted waits for its batch, whatever happens meanwhile
     // Envelope::parse bounds depth and size before nlohmann's recursive reader sees the bytes.
     auto e = bus::Envelope::parse(std::move(frames));
     if (!e) {
@@ -94,7 +96,7 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
             const bool change = e->type() == "submit" || e->type() == "cancel";
-            auto result = change && store_.away() ? Result<Json>(unkept()) : request(e->type(), body);
+            auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
             if (result) reply["ok"] = true;
         }
@@ -116,7 +118,7 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
     };
     // Views wait with everything else for the batch that is on its way, so that they show nothing that could
     // still be lost; while the store is away they would wait for ever.
-    if (store_.away())
+    if (away)
         send();
     else
         later(std::move(send));
@@ -136,6 +138,7 @@ Result<Json> Core::submit(const Json& body) {
           preset ? nullptr : &preset.error(), priority ? nullptr : &priority.error(),
           tenant ? nullptr : &tenant.error(), tags ? nullptr : &tags.error(), name ? nullptr : &name.error()})
         if (e) return *e;
+    if (const Job* known = table_.by_key(*key)) return submitted(*known);  // repeated: no second thoughts
     const auto inputs = body.find("inputs");
     if (inputs == body.end() || !inputs->is_array() || inputs->empty())
         return Error{Errc::invalid_argument, "a submit needs at least one input", "inputs: [{root, path}]"};
@@ -197,8 +200,11 @@ Result<Json> Core::submit(const Json& body) {
     spec.job = name->empty() ? make_ulid() : *name;
     auto id = table_.submit(std::move(spec), *key, journal_);
     if (!id) return id.error();
-    const Job& job = *table_.find(*id);
-    Json reply{{"job", *id}, {"state", state_name(job.state)}, {"queue_position", queue_position(job)}};
+    return submitted(*table_.find(*id));
+}
+
+Json Core::submitted(const Job& job) const {
+    Json reply{{"job", job.id()}, {"state", state_name(job.state)}, {"queue_position", queue_position(job)}};
     if (!durations_s_.empty()) {
         double sum = 0;
         for (const double d : durations_s_) sum += d;
@@ -265,6 +271,8 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
         if (!keep) return keep.error();
         auto state = table_.cancel((*job)->id(), *keep, journal_);
         if (!state) return state.error();
+        // Time for every holder to hear that its token is void, so that nothing appears after the sweep.
+        (*job)->sweep.not_before = Clock::now() + rounds(2.5);
         // Workers let go with their next beat: the tokens are no longer current.
         return Json{{"state", state_name(*state)}};
     }

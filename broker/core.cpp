@@ -49,7 +49,8 @@ Result<void> Core::run(int stop_fd) {
         tick = now;
         while (auto outcome = store_.outcomes().try_take()) durable(*outcome);
         // Bounded turns, so that no socket starves another.
-        for (int i = 0; i < 256; ++i)
+        constexpr std::size_t most = 64u << 20;  // of one batch; what comes after waits in the sockets
+        for (int i = 0; i < 256 && journal_.bytes < most; ++i)
             if (auto frames = bus::receive(workers_))
                 from_worker(std::move(*frames));
             else
@@ -210,7 +211,7 @@ void Core::carry_out(const Grant& g) {
         schema::Expect m;
         m.epoch = epoch_;
         m.token = table_.lease_chunk(*job, g.stream, g.seq, g.worker, journal_);
-        m.n = ++home.expects;
+        m.n = ++expects_;
         m.spec = job->spec;
         const Stream& s = job->streams[std::size_t(g.stream)];
         m.stream = s.info;
@@ -218,7 +219,11 @@ void Core::carry_out(const Grant& g) {
         m.recorded = s.detections.contains(g.seq);
         home.slots[m.token] = m.n;
         granted_[m.token] = Clock::now();
-        later([this, worker = g.worker, m = std::move(m)] { send_worker(worker, bus::Envelope::make(m)); });
+        for (const auto& p : job->spec.pools) table_.pin(*job, p.name, members_.engine(p.name), journal_);
+        later([this, worker = g.worker, m = std::move(m)] {
+            if (Member* to = members_.find(worker)) to->expects = std::max(to->expects, m.n);
+            send_worker(worker, bus::Envelope::make(m));
+        });
         return;
     }
     schema::Task m;
@@ -236,10 +241,7 @@ void Core::carry_out(const Grant& g) {
             m.streams = table_.stream_parts(*job);
             m.state = state_name(job->ending);
             m.error = job->error;
-            // Of the job's own pools alone: what else a fleet serves must not show in the results.
-            for (const auto& [id, member] : members_.all())
-                for (const auto& pool : job->spec.pools)
-                    if (member.hello.pool == pool.name) m.engines[pool.name] = member.hello.engine;
+            m.engines = job->engines;
         } else {
             m.token = table_.lease_sweep(*job, g.worker, journal_);
             m.keep_outputs = job->state != JobState::canceled || job->keep_partial;
@@ -278,7 +280,9 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
     const std::string id = make_ulid();
     bool said = false;
     while (true) {
-        auto lead = jobs.lead(id, options.lead_ttl_ms);
+        // Long enough to load everything; the store thread's first renewal makes it short.
+        constexpr std::int64_t loading_ttl_ms = 15'000;
+        auto lead = jobs.lead(id, std::max(options.lead_ttl_ms, loading_ttl_ms));
         if (!lead && lead.error().code != Errc::unavailable && lead.error().code != Errc::timeout)
             return lead.error();
         if (!lead || !lead->leads) {
@@ -300,12 +304,17 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
             continue;
         }
         std::vector<store::LogEntry> entries;
-        for (store::LogId at;;) {
-            auto page = jobs.read_log(at, 5000);
-            if (!page) return page.error();
-            if (page->empty()) break;
-            at = page->back().id;
+        auto page = jobs.read_log({}, 5000);
+        while (page && !page->empty()) {
+            const auto at = page->back().id;
             std::move(page->begin(), page->end(), std::back_inserter(entries));
+            page = jobs.read_log(at, 5000);
+        }
+        if (!page) {
+            log::warn("load_failed", "{}", page.error().text());
+            if (page.error().code != Errc::unavailable && page.error().code != Errc::timeout)
+                return page.error();
+            continue;
         }
         JobTable table(lead->epoch, {});
         if (auto ok = table.load(*records); !ok) return ok;

@@ -62,6 +62,7 @@ private:
     void from_client(std::vector<zmq::message_t> frames);
     Result<Json> request(const std::string& type, const Json& body);
     Result<Json> submit(const Json& body);
+    Json submitted(const Job& job) const;
     Error unkept() const;
 
     // --- job_view.cpp
@@ -96,6 +97,7 @@ private:
     std::map<schema::Token, Clock::time_point> granted_;  // when, for leases not listed yet
     bool peers_changed_ = false;
     std::uint64_t peers_n_ = 0;
+    std::uint64_t expects_ = 0;  // numbers the EXPECTs of this term
     std::uint64_t bad_messages_ = 0, lost_replies_ = 0;
     std::set<std::string> complained_;
     std::deque<double> durations_s_;  // of the last jobs, for the predicted start

@@ -59,7 +59,8 @@ std::optional<Grant> next_grant(const JobTable& table, const Members& members, c
     for (const auto& [id, job] : table.jobs()) {
         for (const Unit* u : {&job.scan, &job.final, &job.sweep})
             if (u->state == Unit::State::leased) ++units[u->holder];
-        if (job.state == JobState::running) ++running;
+        // A job that waits for a pool holds nobody else up.
+        if (job.state == JobState::running && members.missing(job.spec, job.engines).empty()) ++running;
         if (!job.swept) order.push_back(&job);
     }
     const Unit& deliver = const_cast<JobTable&>(table).deliver();
@@ -82,13 +83,14 @@ std::optional<Grant> next_grant(const JobTable& table, const Members& members, c
     });
     for (const Job* job : order) {
         if (!ready(job->scan, now)) continue;
+        if (!members.missing(job->spec, job->engines).empty()) continue;
         if (job->state == JobState::queued && running >= limits.running_jobs) continue;
         if (const auto w = least_loaded(members, units, "ingest"); !w.empty())
             return Grant{"scan", job->id(), -1, 0, w};
     }
 
     for (const Job* job : order) {
-        if (job->state != JobState::running || !members.missing(job->spec).empty()) continue;
+        if (job->state != JobState::running || !members.missing(job->spec, job->engines).empty()) continue;
         const auto chunk = first_chunk(*job, limits, now);
         if (!chunk) continue;
         std::string home;

@@ -26,8 +26,9 @@ struct JobRecord {  // field "job"
     bool found = false, keep_partial = false, swept = false;
     std::int32_t streams = 0;
     std::string manifest_digest;
+    std::map<std::string, std::string> engines;  // by detect pool
     MSGPACK_DEFINE_MAP(spec, key, state, ending, error_code, error, started_ns, ended_ns, scan, final, sweep,
-                       found, keep_partial, swept, streams, manifest_digest)
+                       found, keep_partial, swept, streams, manifest_digest, engines)
 };
 
 struct StreamRecord {  // field "stream/{i}"

@@ -12,6 +12,7 @@ using schema::Token;
 namespace {
 
 constexpr std::int32_t max_failures = 5;
+constexpr std::size_t max_ended = 5000;  // jobs, kept for `jobs` and `job`
 constexpr std::chrono::milliseconds first_back_off{250};
 
 Error stale(const Token& token) {
@@ -97,6 +98,11 @@ std::int64_t Job::in_flight() const {
 Job* JobTable::find(const std::string& id) {
     const auto it = jobs_.find(id);
     return it == jobs_.end() ? nullptr : &it->second;
+}
+
+const Job* JobTable::by_key(const std::string& key) const {
+    const auto known = key.empty() ? keys_.end() : keys_.find(key);
+    return known == keys_.end() ? nullptr : &jobs_.at(known->second);
 }
 
 // --- tokens --------------------------------------------------------------------------------------------
@@ -255,6 +261,10 @@ Token JobTable::lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, con
     return t;
 }
 
+void JobTable::pin(Job& job, const std::string& pool, const std::string& engine, Journal& j) {
+    if (job.engines.emplace(pool, engine).second) write_job(job, j);
+}
+
 Token JobTable::lease_deliver(const std::string& holder, std::size_t limit) {
     delivering_ = undelivered_[std::min(limit, undelivered_.size()) - 1].id;
     // Not kept in the store: after a restart the alerts after the cursor are simply delivered again.
@@ -291,7 +301,15 @@ void JobTable::lost(const Token& token, Journal& j) {
 Result<void> JobTable::found(const Token& token, const std::vector<std::string>& names, Journal& j) {
     if (auto ok = need_current(token, "scan"); !ok) return ok;
     Job& job = *find(token.job);
-    if (job.found) return {};  // scanned again after a loss: the inputs are a function of the files
+    if (job.found) {  // scanned again after a loss
+        if (names.size() == job.streams.size() &&
+            std::equal(names.begin(), names.end(), job.streams.begin(),
+                       [](const auto& n, const Stream& x) { return n == x.name; }))
+            return {};
+        // A stream's number would mean another file than before.
+        return fail_scan(job, std::string(code_name(Errc::conflict)),
+                         "the inputs changed while they were scanned", j);
+    }
     job.found = true;
     job.streams.resize(names.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -310,6 +328,8 @@ Result<void> JobTable::found(const Token& token, const std::vector<std::string>&
 Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
     if (auto ok = need_current(m.token, "scan"); !ok) return ok;
     Job& job = *find(m.token.job);
+    if (!job.found)
+        return Error{Errc::unavailable, "the streams of job " + job.id() + " are not known yet", ""};
     if (m.stream < 0 || std::size_t(m.stream) >= job.streams.size())
         return Error{Errc::bad_message,
                      "cannot record a scan of stream " + std::to_string(m.stream) + " of job " + job.id(),
@@ -366,16 +386,16 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
     if (auto ok = need_current(token, "chunk"); !ok) return ok.error();
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
+    const auto successor = [&]() -> std::optional<Token> {
+        const auto k = std::size_t(token.seq + 1);
+        if (k < s.chunks.size() && s.chunks[k].state == ChunkState::leased) return s.chunks[k].token;
+        return std::nullopt;
+    };
     if (const auto known = s.states.find(token.seq + 1); known != s.states.end()) {
-        if (known->second == next) return std::optional<Token>{};
+        if (known->second == next) return successor();
         // Same state and detections gave another result: this machine or build computes differently.
-        const Error e{
-            Errc::internal,
-            "chunk " + std::to_string(token.seq) + " of '" + s.name + "' stepped to two different states",
-            ""};
-        end_stream(s, std::string(code_name(e.code)), e.message);
-        write_stream(job, std::size_t(token.stream), j);
-        check_end(job, j);
+        kill_chunk(job, token.stream, token.seq, std::string(code_name(Errc::internal)),
+                   "it stepped to two different states", j);
         return stale(token);
     }
     if (s.next != token.seq) return stale(token);
@@ -389,9 +409,7 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
         event(j, "alert." + s.name, "alert", job.id(), alert_json(alert));
         undelivered_.push_back({last_id_, alert});
     }
-    if (s.next < std::int64_t(s.chunks.size()) && s.chunks[std::size_t(s.next)].state == ChunkState::leased)
-        return std::optional<Token>{s.chunks[std::size_t(s.next)].token};
-    return std::optional<Token>{};
+    return successor();
 }
 
 Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts, schema::Counters counters,
@@ -449,7 +467,24 @@ Result<void> JobTable::swept(const Token& token, Journal& j) {
     // The last event of a canceled job: after it nothing of the job appears (rule 25).
     if (job.state == JobState::canceled) state_event(job, "job.canceled", j);
     write_job(job, j);
+    forget_old(j);
     return {};
+}
+
+// Ended jobs are shown for as long as there are not too many of them; the audit trail has them all.
+void JobTable::forget_old(Journal& j) {
+    std::size_t swept = 0;
+    for (const auto& [id, job] : jobs_) swept += job.swept;
+    for (auto it = jobs_.begin(); swept > max_ended && it != jobs_.end();) {
+        if (!it->second.swept) {
+            ++it;
+            continue;
+        }
+        j.writes.push_back({store::Write::Kind::erase_record, "job:" + it->first, "", ""});
+        keys_.erase(it->second.key);
+        it = jobs_.erase(it);
+        --swept;
+    }
 }
 
 Result<void> JobTable::delivered(const Token& token, Journal& j) {
@@ -471,7 +506,6 @@ Result<void> JobTable::fail(const Token& token, const std::string& code, const s
     };
     if (token.unit == "chunk") {
         Job& job = *find(token.job);
-        Stream& s = job.streams[std::size_t(token.stream)];
         Chunk& c = *chunk_of(token);
         c.holder.clear();
         ++c.failures;
@@ -479,17 +513,8 @@ Result<void> JobTable::fail(const Token& token, const std::string& code, const s
             c.state = ChunkState::pending;
             c.not_before = back_off(c.failures);
         } else {
-            c.state = ChunkState::dead;
-            s.dead_at = std::min(s.dead_at, token.seq);
-            end_stream(s, code, "chunk " + std::to_string(token.seq) + ": " + message);
-            for (std::int64_t k = token.seq + 1; k < s.reached; ++k) {
-                Chunk& later = s.chunks[std::size_t(k)];
-                if (later.state != ChunkState::leased) continue;
-                later.state = ChunkState::pending;
-                later.holder.clear();
-                write_chunk(job, std::size_t(token.stream), k, j);
-            }
-            write_stream(job, std::size_t(token.stream), j);
+            kill_chunk(job, token.stream, token.seq, code, message, j);
+            return {};
         }
         write_chunk(job, std::size_t(token.stream), token.seq, j);
         check_end(job, j);
@@ -504,13 +529,7 @@ Result<void> JobTable::fail(const Token& token, const std::string& code, const s
     Job& job = *find(token.job);
     if (!retryable(code) || u.failures >= max_failures) {
         if (token.unit == "scan") {
-            u.state = Unit::State::done;
-            job.found = true;
-            job.error_code = code;
-            job.error = message;
-            for (auto& s : job.streams)
-                if (!s.scanned && s.error.empty()) end_stream(s, code, message);
-            check_end(job, j);
+            return fail_scan(job, code, message, j);
         } else if (token.unit == "final") {
             u.state = Unit::State::done;
             job.error_code = code;
@@ -521,6 +540,42 @@ Result<void> JobTable::fail(const Token& token, const std::string& code, const s
     }
     write_job(job, j);
     return {};
+}
+
+Result<void> JobTable::fail_scan(Job& job, const std::string& code, const std::string& message, Journal& j) {
+    job.scan.state = Unit::State::done;
+    job.found = true;
+    job.error_code = code;
+    job.error = message;
+    for (std::size_t i = 0; i < job.streams.size(); ++i) {
+        if (!job.streams[i].scanned) end_stream(job.streams[i], code, message);
+        write_stream(job, i, j);
+    }
+    write_job(job, j);
+    check_end(job, j);
+    return {};
+}
+
+// The stream ends before this chunk: it and the later ones are released, earlier ones finish.
+void JobTable::kill_chunk(Job& job, std::int32_t stream, std::int64_t seq, const std::string& code,
+                          const std::string& message, Journal& j) {
+    const auto i = std::size_t(stream);
+    Stream& s = job.streams[i];
+    s.dead_at = std::min(s.dead_at, seq);
+    end_stream(s, code, "chunk " + std::to_string(seq) + ": " + message);
+    for (std::int64_t k = seq; k < s.reached; ++k) {
+        Chunk& c = s.chunks[std::size_t(k)];
+        if (k == seq)
+            c.state = ChunkState::dead;
+        else if (c.state == ChunkState::leased)
+            c.state = ChunkState::pending;
+        else
+            continue;
+        c.holder.clear();
+        write_chunk(job, i, k, j);
+    }
+    write_stream(job, i, j);
+    check_end(job, j);
 }
 
 // --- endings -------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ namespace sl::broker {
 struct Journal {
     std::vector<store::Write> writes;
     std::vector<store::LogEntry> log;
+    std::size_t bytes = 0;  // of the values written
 
     bool empty() const { return writes.empty() && log.empty(); }
 };
@@ -73,7 +74,7 @@ struct Stream {
 
     bool ended() const {
         return (scanned || !error.empty()) &&
-               prefix == std::min<std::int64_t>(std::int64_t(chunks.size()), dead_at);
+               prefix >= std::min<std::int64_t>(std::int64_t(chunks.size()), dead_at);
     }
 };
 
@@ -90,6 +91,7 @@ struct Job {
     bool swept = false;  // nothing of it is left in the work folder
     std::vector<Stream> streams;
     std::string manifest_digest;
+    std::map<std::string, std::string> engines;  // by detect pool: what the job is pinned to
     std::map<std::string, std::map<std::string, std::int64_t>>
         worked;                    // pool → worker → items; since this broker leads
     std::uint64_t last_grant = 0;  // number of its last chunk's lease, of all jobs; 0: none yet
@@ -119,6 +121,8 @@ public:
     schema::Token lease_scan(Job& job, const std::string& holder, Journal& j);
     schema::Token lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, const std::string& holder,
                               Journal& j);
+    // The engine of one of the job's detect pools, from its first chunk on.
+    void pin(Job& job, const std::string& pool, const std::string& engine, Journal& j);
     schema::Token lease_final(Job& job, const std::string& holder, Journal& j);
     schema::Token lease_sweep(Job& job, const std::string& holder, Journal& j);
     // Of the first `limit` undelivered alerts.
@@ -152,6 +156,7 @@ public:
 
     // --- looking
     Job* find(const std::string& id);
+    const Job* by_key(const std::string& key) const;  // of the client; empty: none
     const Chunk* chunk(const schema::Token& token) const;
     std::map<std::string, Job>& jobs() { return jobs_; }
     const std::map<std::string, Job>& jobs() const { return jobs_; }
@@ -179,6 +184,10 @@ private:
     schema::Token lease_unit(Job& job, Unit& unit, const char* name, const std::string& holder, Journal& j);
 
     void end_stream(Stream& stream, const std::string& code, const std::string& message);
+    void kill_chunk(Job& job, std::int32_t stream, std::int64_t seq, const std::string& code,
+                    const std::string& message, Journal& j);
+    void forget_old(Journal& j);
+    Result<void> fail_scan(Job& job, const std::string& code, const std::string& message, Journal& j);
     void check_end(Job& job, Journal& j);
     void finish(Job& job, JobState state, Journal& j);
     void forget_chunks(Job& job, Journal& j);

@@ -47,6 +47,7 @@ std::span<const std::uint8_t> bytes_of(const std::string& s) {
 void JobTable::set(Journal& j, const Job& job, const std::string& field, const schema::Bytes& value) {
     j.writes.push_back(
         {store::Write::Kind::set, "job:" + job.id(), field, std::string(value.begin(), value.end())});
+    j.bytes += value.size();
 }
 void JobTable::erase(Journal& j, const Job& job, const std::string& field) {
     j.writes.push_back({store::Write::Kind::erase_field, "job:" + job.id(), field, ""});
@@ -70,6 +71,7 @@ void JobTable::write_job(const Job& job, Journal& j) const {
     r.swept = job.swept;
     r.streams = std::int32_t(job.streams.size());
     r.manifest_digest = job.manifest_digest;
+    r.engines = job.engines;
     set(j, job, "job", schema::encode(r));
 }
 
@@ -163,6 +165,7 @@ Result<void> JobTable::load(const store::Records& records) {
         job.keep_partial = r->keep_partial;
         job.swept = r->swept;
         job.manifest_digest = r->manifest_digest;
+        job.engines = r->engines;
         job.streams.resize(std::size_t(std::max(0, r->streams)));
         for (std::size_t i = 0; i < job.streams.size(); ++i) {
             Stream& s = job.streams[i];

@@ -69,7 +69,8 @@ Json Core::job_view(const Job& job) const {
            {"swept", job.swept},
            {"streams", std::move(streams)},
            {"workers", job.worked},
-           {"waiting_for", is_terminal(job.state) ? std::vector<std::string>{} : members_.missing(job.spec)}};
+           {"waiting_for",
+            is_terminal(job.state) ? std::vector<std::string>{} : members_.missing(job.spec, job.engines)}};
     if (!job.error.empty()) v["error"] = {{"code", job.error_code}, {"message", job.error}};
     return v;
 }

@@ -9,6 +9,9 @@ Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::s
     static const std::set<std::string> stages{"ingest", "preprocess", "detect", "annotate", "alert"};
     if (hello.worker.empty() || !stages.contains(hello.stage))
         return Error{Errc::invalid_argument, "cannot take in a worker of stage '" + hello.stage + "'", ""};
+    if (hello.stage == "detect" ? !hello.pool.starts_with("detect/") : hello.pool != hello.stage)
+        return Error{Errc::invalid_argument,
+                     "a worker of stage " + hello.stage + " cannot serve the pool '" + hello.pool + "'", ""};
     if (hello.endpoints.empty())
         return Error{Errc::invalid_argument, "worker " + hello.worker + " announced no endpoint",
                      "give it a run folder or an address to bind"};
@@ -58,11 +61,25 @@ bool Members::serves(const std::string& pool) const {
                        [&](const auto& m) { return m.second.hello.pool == pool && !m.second.draining; });
 }
 
-std::vector<std::string> Members::missing(const schema::JobSpec& spec) const {
-    std::vector<std::string> pools{"ingest", "preprocess", "annotate"};
-    for (const auto& p : spec.pools) pools.push_back(p.name);
-    std::erase_if(pools, [&](const auto& p) { return serves(p); });
-    return pools;
+std::string Members::engine(const std::string& pool) const {
+    for (const auto& [id, m] : members_)
+        if (m.hello.pool == pool && !m.draining) return m.hello.engine;
+    return "";
+}
+
+std::vector<std::string> Members::missing(const schema::JobSpec& spec,
+                                          const std::map<std::string, std::string>& engines) const {
+    std::vector<std::string> missing;
+    for (const char* stage : {"ingest", "preprocess", "annotate"})
+        if (!serves(stage)) missing.emplace_back(stage);
+    for (const auto& p : spec.pools) {
+        const auto pinned = engines.find(p.name);
+        if (!serves(p.name))
+            missing.push_back(p.name);
+        else if (pinned != engines.end() && pinned->second != engine(p.name))
+            missing.push_back(p.name + " with " + pinned->second);
+    }
+    return missing;
 }
 
 }  // namespace sl::broker

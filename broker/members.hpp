@@ -17,7 +17,7 @@ struct Member {
     Clock::time_point heard{};
     std::set<schema::Token> held;                  // its last listing
     bool listed = false;                           // since this broker leads
-    std::uint64_t expects = 0;                     // number of the last EXPECT sent to it
+    std::uint64_t expects = 0;                     // number of the last EXPECT that was sent to it
     std::map<schema::Token, std::uint64_t> slots;  // used slots: token → number of its EXPECT
     std::int64_t items = 0, busy_ms = 0;
     bool draining = false;
@@ -40,8 +40,10 @@ public:
     // Peers to announce: everybody who is not draining.
     std::vector<schema::Peer> peers() const;
     bool serves(const std::string& pool) const;
-    // Pools of a job that nobody serves now.
-    std::vector<std::string> missing(const schema::JobSpec& spec) const;
+    // Pools of a job that nobody serves now, or not with the engine that the job is pinned to.
+    std::vector<std::string> missing(const schema::JobSpec& spec,
+                                     const std::map<std::string, std::string>& engines) const;
+    std::string engine(const std::string& pool) const;  // of its workers; empty: none
 
 private:
     std::map<std::string, Member> members_;

@@ -29,7 +29,7 @@ std::string StoreThread::why() const {
 void StoreThread::run() {
     name_thread("broker.store");
     const auto renew_every = std::chrono::milliseconds(ttl_ms_ / 4);
-    auto renew_at = Clock::now() + renew_every;
+    auto renew_at = Clock::now();
     store::LogId trimmed;
     const auto failed = [&](const Error& e) {
         if (!away_.exchange(true)) log::error("store_away", "{}", e.text());

@@ -83,6 +83,9 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
         if (Job* job = table_.find(id)) job->worked[m.hello.pool][m.hello.worker] = n;
     for (const auto& token : m.held)
         if (!table_.current(token)) answer.drop.push_back(token);
+    for (const auto& token : m.held)  // after a take-over: what it held before uses its room, too
+        if (token.unit == "chunk" && table_.current(token)) m.slots.emplace(token, 0);
+    answer.last = m.expects;
     // A slot is freed only by a listing that acknowledges its EXPECT and lacks the token (rule 14).
     std::erase_if(m.slots, [&](const auto& slot) {
         if (slot.second > beat.last || m.held.contains(slot.first)) return false;
@@ -113,7 +116,7 @@ void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
         return answer(worker, fetch.req, "stale");
     const Job& job = *table_.find(fetch.token.job);
     // Without somebody in every pool the home is not answered and asks again.
-    if (!members_.missing(job.spec).empty()) return;
+    if (!members_.missing(job.spec, job.engines).empty()) return;
     std::vector<std::string> ingests;
     for (const auto& [id, m] : members_.all())
         if (m.hello.stage == "ingest" && !m.draining) ingests.push_back(id);
@@ -135,6 +138,7 @@ void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
 void Core::on_request(const std::string& worker, bus::Envelope& e) {
     const std::string& type = e.type();
     const auto reply = [&](std::uint64_t req, const Result<void>& result) {
+        if (!result && result.error().code == Errc::unavailable) return;  // not yet: the worker repeats it
         answer(worker, req, result || result.error().code != Errc::stale ? "ok" : "stale");
         if (!result && result.error().code != Errc::stale)
             log::warn("bad_request", "worker={} type={} {}", worker, type, result.error().message);

@@ -133,7 +133,8 @@ struct BeatAnswer {
     std::uint64_t epoch = 0;
     bool who = false;         // "I do not know you": say hello again
     std::vector<Token> drop;  // listed, but not current: let go
-    MSGPACK_DEFINE_MAP(type, epoch, who, drop)
+    std::uint64_t last = 0;   // number of the last EXPECT that was sent to it
+    MSGPACK_DEFINE_MAP(type, epoch, who, drop, last)
 };
 struct Peer {
     std::string worker;

@@ -88,6 +88,7 @@ public:
     virtual Result<void> trim_log(LogId upto) = 0;
 };
 
+// May be used by several threads.
 std::unique_ptr<JobStore> memory_store();
 
 struct RedisOptions {

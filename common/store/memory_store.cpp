@@ -1,5 +1,6 @@
 // The job store of the one-process mode: the same rules as Redis, nothing outlives the process.
 #include <chrono>
+#include <mutex>
 
 #include "common/store/batch.hpp"
 
@@ -14,6 +15,7 @@ std::uint64_t now_ms() {
 class MemoryStore final : public JobStore {
 public:
     Result<Lead> lead(const std::string& broker, std::int64_t ttl_ms) override {
+        const std::lock_guard lock(mutex_);
         const std::uint64_t now = now_ms();
         const bool held = !leader_.empty() && until_ms_ > now;
         if (held && leader_ != broker) return Lead{false, epoch_, leader_};
@@ -27,11 +29,13 @@ public:
     }
 
     Result<void> resign(const std::string& broker) override {
+        const std::lock_guard lock(mutex_);
         if (leader_ == broker) leader_.clear();
         return {};
     }
 
     Result<void> commit(const Batch& batch) override {
+        const std::lock_guard lock(mutex_);
         if (auto ok = check(batch); !ok) return ok;
         if (batch.epoch != epoch_ || leader_.empty()) return stale_epoch(batch, std::to_string(epoch_));
         if (batch.number <= number_) return {};
@@ -45,9 +49,13 @@ public:
         return {};
     }
 
-    Result<Records> load() override { return records_; }
+    Result<Records> load() override {
+        const std::lock_guard lock(mutex_);
+        return records_;
+    }
 
     Result<std::vector<LogEntry>> read_log(LogId after, std::size_t limit) override {
+        const std::lock_guard lock(mutex_);
         std::vector<LogEntry> out;
         for (auto it = log_.upper_bound(after); it != log_.end() && out.size() < limit; ++it)
             out.push_back(it->second);
@@ -55,6 +63,7 @@ public:
     }
 
     Result<void> trim_log(LogId upto) override {
+        const std::lock_guard lock(mutex_);
         log_.erase(log_.begin(), log_.upper_bound(upto));
         return {};
     }
@@ -71,6 +80,7 @@ private:
         }
     }
 
+    std::mutex mutex_;    // guards all below: the audit thread reads the log while the store thread commits
     std::string leader_;  // empty: none
     std::uint64_t epoch_ = 0;
     std::uint64_t number_ = 0;

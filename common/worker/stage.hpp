@@ -78,7 +78,7 @@ public:
     virtual ~Stage() = default;
 
     // --- work thread
-    // Exceptions are caught by the loop and answered as FAIL{INTERNAL} when the item is a task.
+    // Exceptions are caught by the loop and told to the broker as FAIL{INTERNAL} of the item's token.
     virtual void work(bus::Envelope& item, Emit& emit) = 0;
 
     // --- bus thread

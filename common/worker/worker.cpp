@@ -132,7 +132,7 @@ private:
     void take_task(bus::Envelope e);
     void take_peers(const schema::Peers& peers);
     void drop(const schema::Token& token);
-    void finished(const schema::Token& token, const std::string& job);
+    void finished(const schema::Token& token);
     bool idle() const {
         return !working_ && queue_.empty() && urgent_.empty() && held_.empty() && requests_.empty() &&
                !links_.blocked() && stage_.idle();
@@ -154,7 +154,8 @@ private:
 
     // bus thread
     bool joined_ = false, draining_ = false, working_ = false;
-    std::uint64_t epoch_ = 0, peers_n_ = 0, last_expect_ = 0, last_request_ = 0, bad_messages_ = 0;
+    std::uint64_t epoch_ = 0, peers_epoch_ = 0, peers_n_ = 0, last_expect_ = 0, last_request_ = 0,
+                  bad_messages_ = 0;
     std::deque<bus::Envelope> queue_, urgent_;
     std::set<schema::Token> held_;
     std::set<schema::Token> worked_;  // held, and work() has returned
@@ -253,8 +254,9 @@ void Loop::drop(const schema::Token& token) {
 }
 
 void Loop::take_peers(const schema::Peers& peers) {
-    if (peers.epoch < epoch_ || (peers.epoch == epoch_ && peers.n <= peers_n_)) return;
-    epoch_ = peers.epoch;
+    // Numbered within a term: a new leader begins again at 1.
+    if (peers.epoch < epoch_ || std::pair(peers.epoch, peers.n) <= std::pair(peers_epoch_, peers_n_)) return;
+    epoch_ = peers_epoch_ = peers.epoch;
     peers_n_ = peers.n;
     const auto gone = links_.update(peers.workers);
     {
@@ -301,6 +303,8 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
         if (!m) return bad_message(m.error(), "broker");
         if (m->epoch < epoch_) return;  // of a leader that was replaced
         if (m->who) return say_hello();
+        // Whatever EXPECT was sent before this answer has come, or never will.
+        last_expect_ = std::max(last_expect_, m->last);
         for (const auto& token : m->drop) drop(token);
     } else if (type == "peers") {
         const auto m = e.as<schema::Peers>();
@@ -338,14 +342,15 @@ void Loop::from_peer(std::vector<zmq::message_t> frames) {
     if (!stage_.intercept(*parsed, *this)) queue_.push_back(std::move(*parsed));
 }
 
-void Loop::finished(const schema::Token& token, const std::string& job) {
+void Loop::finished(const schema::Token& token) {
     working_ = false;
     ++items_;
-    if (!job.empty()) {
-        ++job_items_[job];
+    if (!token.job.empty()) {
+        ++job_items_[token.job];
         if (job_items_.size() > 64) job_items_.erase(job_items_.begin());  // ULIDs: the oldest job
     }
-    if (held_.contains(token)) worked_.insert(token);
+    if (token.unit != "chunk" && held_.contains(token))
+        worked_.insert(token);  // a home lets go of chunks itself
 }
 
 void Loop::feed() {
@@ -363,18 +368,12 @@ void Loop::work_thread() {
         blocked_ns_ = 0;
         work_since_ns_ = Clock::now().time_since_epoch().count();
         schema::Token token;
-        std::string error;
-        if (item->type() == "task")
-            if (const auto task = item->as<schema::Task>()) token = task->token;
-        std::string job = token.job;
-        if (job.empty()) {
-            if (const auto any = item->as<AnyItem>()) job = any->token.job;
-        }
+        if (const auto any = item->as<AnyItem>()) token = any->token;
         try {
             stage_.work(*item, emit_);
         } catch (const std::exception& e) {
-            log::error("work_failed", "type={} job={} why={}", item->type(), job, e.what());
-            if (!token.unit.empty() && token.unit != "chunk") {
+            log::error("work_failed", "type={} job={} why={}", item->type(), token.job, e.what());
+            if (!token.unit.empty()) {
                 schema::Fail fail;
                 fail.token = token;
                 fail.code = code_name(Errc::internal);
@@ -384,7 +383,7 @@ void Loop::work_thread() {
         }
         item.reset();
         work_since_ns_ = 0;
-        results_.put([this, token, job] { finished(token, job); });
+        results_.put([this, token] { finished(token); });
     }
 }
 

@@ -142,7 +142,7 @@ struct Sample<Refused> {
 };
 template <>
 struct Sample<BeatAnswer> {
-    static BeatAnswer make() { return {"beat_answer", 5, true, {token}}; }
+    static BeatAnswer make() { return {"beat_answer", 5, true, {token}, 4}; }
 };
 template <>
 struct Sample<Peers> {

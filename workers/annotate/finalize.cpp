@@ -76,6 +76,7 @@ Result<std::string> finalize(const Roots& roots, const schema::Task& task,
     auto target = roots.place({task.spec.output.root, outputs_path(task.spec)});
     if (!work) return work.error();
     if (!target) return target.error();
+    if (stop()) return Error{Errc::canceled, "the final unit was taken away", ""};
     if (!fs::exists(*work)) {
         // A job whose scan failed made no folder. (A swept one would not be finalized: its token is stale.)
         std::error_code ec;

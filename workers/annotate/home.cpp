@@ -7,6 +7,10 @@
 
 namespace sl::annotate {
 
+// Of one chunk: it travels, and lies in the store, as one value. A hundred boxes on each of 500 frames
+// take 4.
+constexpr std::size_t max_detections_bytes = 8u << 20;
+
 using schema::Piece;
 using schema::Token;
 
@@ -37,12 +41,7 @@ bool Home::intercept(bus::Envelope& e, worker::BusApi& api) {
         const auto m = e.as<schema::Nudge>();
         if (!m) return bad(m.error());
         Gather* g = find(m->token);
-        if (g && g->lease.token == m->token && g->phase == Phase::waiting) {
-            g->phase = Phase::asking;
-            schema::Gathered again;
-            again.token = m->token;
-            g->request = api.request(again);
-        }
+        if (g && g->lease.token == m->token && g->phase == Phase::waiting) ask_turn(*g, api);
     } else {
         return false;
     }
@@ -100,6 +99,14 @@ void Home::piece(const Token& token, Piece which, bus::Envelope& e, const schema
     check_full(*g, api);
 }
 
+// D is recorded: the question is enough.
+void Home::ask_turn(Gather& g, worker::BusApi& api) {
+    g.phase = Phase::asking;
+    schema::Gathered again;
+    again.token = g.lease.token;
+    g.request = api.request(again);
+}
+
 void Home::check_full(Gather& g, worker::BusApi& api) {
     if (!g.missing.empty()) return;
     g.phase = Phase::asking;
@@ -132,6 +139,12 @@ void Home::check_full(Gather& g, worker::BusApi& api) {
     g.batches.clear();
     std::vector<schema::Bytes> payload;
     payload.push_back(schema::encode(d));
+    if (payload[0].size() > max_detections_bytes)
+        return fail(g,
+                    {Errc::invalid_argument,
+                     "the detections of one chunk take " + std::to_string(payload[0].size() >> 20) + " MiB",
+                     "raise `confidence`, or lower `nms` or `max_boxes`"},
+                    api);
     g.request = api.request(m, std::move(payload));
 }
 
@@ -145,6 +158,7 @@ void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Enve
     }
     if (answer.status == "wait") {
         g->phase = Phase::waiting;
+        g->asked = Clock::now();
     } else if (answer.status == "turn") {
         take_turn(*g, e, api);
     } else if (g->phase == Phase::stepping) {
@@ -199,9 +213,10 @@ void Home::rendered(const Token& token, Result<std::pair<std::vector<schema::Par
     Gather* g = find(token);
     if (!g || g->lease.token != token) return;
     if (!result) {
-        // A lease that ended meanwhile takes its files with it: nothing to report.
-        if (result.error().code == Errc::canceled || result.error().code == Errc::not_found)
-            return let_go(token, api);
+        if (result.error().code == Errc::canceled) return let_go(token, api);
+        // The folder of a lease that ended meanwhile is gone, and the answer will be "stale". If the lease is
+        // current, this host does not see the job's folder, and another may.
+        if (result.error().code == Errc::not_found) result.error().code = Errc::io;
         return fail(*g, result.error(), api);
     }
     g->phase = Phase::committing;
@@ -255,6 +270,9 @@ void Home::on_tick(Clock::time_point now, worker::BusApi& api) {
         for (const auto& t : back) let_go(t, api);
         return;
     }
+    // A nudge is only a hint: it may be lost with the broker that had to send it.
+    for (auto& [k, g] : gathers_)
+        if (g.phase == Phase::waiting && now - g.asked > std::chrono::seconds(1)) ask_turn(g, api);
     // The backstop: a message was lost without anybody's death.
     for (auto& [k, g] : gathers_) {
         if (g.phase != Phase::fetching ||

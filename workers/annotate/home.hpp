@@ -55,6 +55,7 @@ private:
         Phase phase = Phase::fetching;
         bool fetch_open = false;    // a FETCH is not answered yet
         std::uint64_t request = 0;  // of this phase
+        Clock::time_point asked{};  // waiting: the last time it asked whether it is its turn
         std::set<schema::Piece> missing;
         zmq::message_t packets;
         std::map<schema::Piece, schema::Detections> batches;
@@ -70,6 +71,7 @@ private:
     void check_full(Gather& g, worker::BusApi& api);
     void take_turn(Gather& g, bus::Envelope& e, worker::BusApi& api);
     void fail(Gather& g, const Error& error, worker::BusApi& api);
+    void ask_turn(Gather& g, worker::BusApi& api);
     void let_go(const schema::Token& token, worker::BusApi& api);
     Gather* find(const schema::Token& token);
     static Key key(const schema::Token& t) { return {t.job, t.stream, t.seq}; }

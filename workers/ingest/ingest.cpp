@@ -168,6 +168,7 @@ void IngestStage::scan(const schema::Task& task, worker::Emit& emit) {
     std::set<std::string> names;
     for (auto& f : all)  // the same path below two roots
         if (!names.insert(f.name).second) f.name = f.at.input.root + "/" + f.name;
+    if (emit.stopped(task.token)) return;  // canceled while it searched: nothing must appear after the sweep
     if (auto ok = prepare(task, all.size()); !ok) return fail(ok.error());
     schema::FoundStreams found;
     found.token = task.token;
