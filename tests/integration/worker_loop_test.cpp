@@ -21,10 +21,12 @@ class SlowStage final : public Stage {
 public:
     std::atomic<bool> go{false};
     std::atomic<int> items{0};
+    std::atomic<bool> reached{false};
     void work(bus::Envelope& item, Emit& emit) override {
         const auto task = item.as<schema::Task>();
         if (!task) return;
         while (!go && !emit.stopped(task->token)) std::this_thread::sleep_for(1ms);
+        reached = emit.reachable(task->home);
         ++items;
         if (emit.stopped(task->token)) return;
         if (task->state == "throw") throw std::runtime_error("thrown by the stage");
@@ -95,11 +97,13 @@ protected:
         tell(w);
         return *hello;
     }
-    schema::Token give(const std::string& unit = "scan", const std::string& state = "") {
+    schema::Token give(const std::string& unit = "scan", const std::string& state = "",
+                       const std::string& home = "") {
         schema::Task t;
         t.epoch = 5;
         t.token = {"job", unit, -1, 0, ++attempt_, 1};
         t.state = state;
+        t.home = home;
         tell(t);
         return t.token;
     }
@@ -163,6 +167,31 @@ TEST_F(Loop, SaysHelloAgainWhenTheBrokerDoesNotKnowItAndRepeatsWhatIsOpen) {
     join(6);
     EXPECT_EQ(expect("unit_done").as<schema::UnitDone>()->req, first->req);
     EXPECT_EQ(expect("beat").as<schema::Beat>()->epoch, 6u);
+}
+
+TEST_F(Loop, TakesThePeersOfANewLeaderThoughTheyAreNumberedAnew) {
+    join(5);
+    const auto peers = [&](std::uint64_t epoch, std::uint64_t n, const std::string& worker) {
+        schema::Peers m;
+        m.epoch = epoch;
+        m.n = n;
+        m.workers = {{worker, "annotate", "annotate", "h", "p", {"tcp://127.0.0.1:1"}}};
+        tell(m);
+    };
+    stage_.go = true;
+    peers(5, 40, "old");
+    give("scan", "", "old");
+    expect("unit_done");
+    EXPECT_TRUE(stage_.reached);
+    schema::BeatAnswer who;
+    who.epoch = 6;
+    who.who = true;
+    tell(who);
+    join(6);
+    peers(6, 1, "new");
+    give("scan", "", "new");
+    while (stage_.items < 2) std::this_thread::sleep_for(1ms);
+    EXPECT_TRUE(stage_.reached);
 }
 
 TEST_F(Loop, GivesUpADroppedUnit) {

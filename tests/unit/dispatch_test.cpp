@@ -114,6 +114,32 @@ TEST(Dispatch, NothingIsLeasedWhileAPoolHasNobody) {
     EXPECT_FALSE(f.all().empty());
 }
 
+TEST(Dispatch, JobsThatWaitForAPoolHoldNobodyUp) {
+    Fleet f;
+    f.standard(4);
+    f.limits.running_jobs = 1;
+    schema::JobSpec spec;
+    spec.job = "a";
+    spec.pools = {{"detect/nobody@1", 1, 1, "bgr", "stretch", 0, {}}};
+    ASSERT_TRUE(f.table.submit(spec, "", f.j));
+    spec.job = "b";
+    spec.pools.clear();
+    ASSERT_TRUE(f.table.submit(spec, "", f.j));
+    const auto grants = f.all();
+    ASSERT_EQ(grants.size(), 1u);
+    EXPECT_EQ(grants[0].job, "b");
+}
+
+TEST(Dispatch, AJobIsPinnedToTheEngineOfItsFirstChunk) {
+    Fleet f;
+    f.standard(4);
+    f.job("a", 3);
+    f.table.pin(*f.table.find("a"), "detect/m@1", "another engine", f.j);
+    EXPECT_TRUE(f.all().empty());
+    EXPECT_EQ(f.members.missing(f.table.find("a")->spec, f.table.find("a")->engines),
+              std::vector<std::string>{"detect/m@1 with another engine"});
+}
+
 TEST(Dispatch, DrainingAndUnheardHomesGetNothing) {
     Fleet f;
     f.standard(4);
@@ -157,6 +183,8 @@ TEST(Members, APoolComputesWithOneEngine) {
     EXPECT_EQ(m.hello(h, {"media"}, Clock::now()).error().code, Errc::invalid_argument);
     h.roots = {"media"};
     EXPECT_TRUE(m.hello(h, {"media"}, Clock::now()));
+    h.pool = "preprocess";
+    EXPECT_FALSE(m.hello(h, {"media"}, Clock::now()));  // a pool of another stage
     h.stage = "nonsense";
     EXPECT_FALSE(m.hello(h, {}, Clock::now()));
 }

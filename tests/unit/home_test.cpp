@@ -173,6 +173,30 @@ TEST_F(HomeTest, TheBackstopAsksAgainAfterSilence) {
     EXPECT_EQ(bus.count("fetch"), 2u);
 }
 
+TEST_F(HomeTest, AWaitingHomeAsksAgainWithoutANudge) {
+    expect_chunk(0);
+    source(token);
+    answer("gathered", "wait");
+    home.on_tick(Clock::now(), bus);
+    EXPECT_EQ(bus.count("gathered"), 1u);
+    home.on_tick(Clock::now() + std::chrono::seconds(2), bus);
+    EXPECT_EQ(bus.count("gathered"), 2u);
+}
+
+TEST_F(HomeTest, MoreDetectionsThanAChunkMayHaveFailItWithARemedy) {
+    expect_chunk(1);
+    source(token);
+    schema::DetectionsMessage m;
+    m.token = token;
+    m.detections.frames = {{0, 0, std::vector<schema::Box>(200'000)}};
+    auto e = bus::Envelope::make(m);
+    home.intercept(e, bus);
+    EXPECT_EQ(bus.count("gathered"), 0u);
+    const auto fail = bus.last("fail").message.as<schema::Fail>();
+    EXPECT_EQ(fail->code, "INVALID_PARAMS");
+    EXPECT_NE(fail->message.find("max_boxes"), std::string::npos);
+}
+
 TEST_F(HomeTest, RecordedDetectionsAreNotAskedForAgain) {
     expect_chunk(2, true);
     EXPECT_EQ(bus.last("fetch").message.as<schema::Fetch>()->pieces, (std::vector<Piece>{{-1, 0}}));

@@ -211,14 +211,47 @@ TEST(JobTable, StateIsKeptUntilEveryChunkBeforeItIsDone) {
     EXPECT_TRUE(job.streams[0].states.contains(2));
 }
 
-TEST(JobTable, AStepThatDiffersEndsTheStream) {
+TEST(JobTable, AStepThatDiffersEndsTheStreamAndTheJobStillEnds) {
+    Kit kit;
+    Job& job = kit.running("j", {3});
+    const Token t0 = kit.lease(job, 0, 0), t1 = kit.lease(job, 0, 1), t2 = kit.lease(job, 0, 2);
+    (void)kit.gathered(t0);
+    (void)kit.step(t0, 1);
+    (void)kit.gathered(t1);
+    (void)kit.step(t1, 2);
+    EXPECT_EQ(kit.step(t1, 99).error().code, Errc::stale);
+    EXPECT_EQ(job.streams[0].chunks[1].state, ChunkState::dead);
+    EXPECT_FALSE(kit.table.current(t2));
+    EXPECT_EQ(job.final.state, State::none);  // the chunk before it is still rendering
+    EXPECT_TRUE(kit.done(t0));
+    EXPECT_EQ(job.final.state, State::pending);
+    EXPECT_EQ(job.ending, JobState::failed);
+}
+
+TEST(JobTable, ARepeatedStepNamesItsSuccessorAgain) {
     Kit kit;
     Job& job = kit.running("j", {2});
-    const Token t = kit.lease(job, 0, 0);
-    (void)kit.gathered(t);
-    (void)kit.step(t, 1);
-    EXPECT_FALSE(kit.step(t, 99));
-    EXPECT_FALSE(job.streams[0].error.empty());
+    const Token t0 = kit.lease(job, 0, 0), t1 = kit.lease(job, 0, 1);
+    (void)kit.gathered(t0);
+    EXPECT_EQ(*kit.step(t0), std::optional(t1));
+    EXPECT_EQ(*kit.step(t0), std::optional(t1));  // the leader that should have told it may be gone
+}
+
+TEST(JobTable, AFolderThatChangedWhileItWasScannedFailsTheJob) {
+    Kit kit;
+    kit.submit("j");
+    Job& job = *kit.table.find("j");
+    Token t = kit([&](Journal& j) { return kit.table.lease_scan(job, "i", j); });
+    schema::Scanned early;
+    early.token = t;
+    EXPECT_EQ(kit([&](Journal& j) { return kit.table.scanned(early, j); }).error().code, Errc::unavailable);
+    EXPECT_TRUE(kit([&](Journal& j) { return kit.table.found(t, {"a", "b"}, j); }));
+    kit([&](Journal& j) { kit.table.lost(t, j); });
+    t = kit([&](Journal& j) { return kit.table.lease_scan(job, "i", j); });
+    EXPECT_TRUE(kit([&](Journal& j) { return kit.table.found(t, {"a"}, j); }));
+    EXPECT_EQ(job.final.state, State::pending);
+    EXPECT_EQ(job.ending, JobState::failed);
+    EXPECT_EQ(job.error_code, "CONFLICT");
 }
 
 TEST(JobTable, RetryableFailuresComeBackFiveTimesThenTheChunkIsDead) {
