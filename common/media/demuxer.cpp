@@ -1,7 +1,9 @@
 #include "common/media/demuxer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <fstream>
 #include <string_view>
 
 #include "common/media/keyframe.hpp"
@@ -126,6 +128,16 @@ bool Demuxer::truncated() const {
         std::error_code ec;
         const auto size = std::filesystem::file_size(path_, ec);
         return !ec && size % 188 != 0 && size % 192 != 0 && size % 204 != 0;
+    }
+    if (format == "avi") {
+        // RIFF says how long it is, in the second four bytes (little-endian, without these first eight).
+        std::array<unsigned char, 8> head{};
+        std::ifstream in(path_, std::ios::binary);
+        std::error_code ec;
+        const auto size = std::filesystem::file_size(path_, ec);
+        if (!ec && in.read(reinterpret_cast<char*>(head.data()), head.size()) &&
+            (head[4] | head[5] << 8 | head[6] << 16 | std::uint64_t(head[7]) << 24) + 8 > size)
+            return true;
     }
     if (input_->duration_estimation_method != AVFMT_DURATION_FROM_STREAM || input_->duration <= 0)
         return false;
