@@ -153,6 +153,9 @@ std::vector<Clip> make_list() {
         {.name = "truncated.mkv",
          .command = make + x264 + out + " && truncate -s '<'$(( $(stat -c %s " + out + ") * 6 / 10 )) " + out,
          .damaged = true},
+        {.name = "truncated.avi",
+         .command = make + x264 + out + " && truncate -s '<'$(( $(stat -c %s " + out + ") * 6 / 10 )) " + out,
+         .damaged = true},
         {.name = "truncated.ts",
          .command = make + b_frames + out + " && truncate -s '<'$(( $(stat -c %s " + out +
                     ") * 6 / 10 + 1 )) " + out,

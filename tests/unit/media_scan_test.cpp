@@ -49,7 +49,7 @@ TEST(Scan, SaysThatAFileIsNotThere) {
 }
 
 TEST(Scan, WarnsOfTruncatedInputAndOfNoOther) {
-    for (const auto* name : {"truncated.mp4", "truncated.mkv", "truncated.ts"}) {
+    for (const auto* name : {"truncated.mp4", "truncated.mkv", "truncated.avi", "truncated.ts"}) {
         const auto scan = scan_file(clip_path(name), quick());
         ASSERT_TRUE(scan) << name << ": " << scan.error().text();
         EXPECT_THAT(scan->stream.warnings, testing::Contains("input_truncated")) << name;
