@@ -41,6 +41,8 @@ struct Options {
     bool judge = true;                   // false: workers are threads of this process and cannot die alone
     std::int64_t sweep_delay_ms = 5000;  // a zombie may still write a part for this long
     std::int64_t lead_ttl_ms = 2000;
+    std::size_t max_log =
+        500'000;  // entries that wait for the audit trail or the alert stage: then no new jobs
     std::size_t keep_log = 20000;  // entries kept for replay once every consumer has them
 };
 

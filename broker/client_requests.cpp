@@ -175,6 +175,12 @@ Result<Json> Core::submit(const Json& body) {
     if (*priority < -100 || *priority > 100)
         return Error{Errc::invalid_argument,
                      "priority " + std::to_string(*priority) + " is outside -100 … 100", ""};
+    if (recent_.size() >= options_.max_log)
+        return Error{
+            Errc::unavailable,
+            "cannot take a new job now: " + std::to_string(recent_.size()) + " log entries wait for " +
+                (audit_.away() ? "the audit trail (" + audit_.why() + ")" : std::string("the alert stage")),
+            "bring it back; what waits is kept"};
     std::int64_t queued = 0;
     for (const auto& [id, job] : table_.jobs()) queued += job.state == JobState::queued;
     if (queued >= options_.queued_jobs) {
