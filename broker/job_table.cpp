@@ -318,7 +318,9 @@ Result<void> JobTable::found(const Token& token, const std::vector<std::string>&
     }
     if (names.empty()) {
         job.error_code = code_name(Errc::not_found);
-        job.error = "the inputs hold no video and no picture";
+        job.error = "the inputs hold no video and no picture:";
+        for (const auto& input : job.spec.inputs)
+            job.error += " " + (input.path.empty() ? input.root : input.path);
     }
     write_job(job, j);
     check_end(job, j);

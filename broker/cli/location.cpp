@@ -33,7 +33,9 @@ Result<schema::Input> locate(const config::Config& config, const std::string& pa
     if (roots.empty())
         return Error{Errc::invalid_argument,
                      "cannot name " + full.string() + " to the fleet: no roots are configured here",
-                     "add it below `roots:` in the configuration, or name it as ROOT:PATH"};
+                     "start a fleet here with `sightline up` (this folder becomes a root), add the folder "
+                     "below `roots:` in the "
+                     "configuration, or name the file as ROOT:PATH"};
     return Error{Errc::invalid_argument,
                  "cannot name " + full.string() + " to the fleet: it lies outside every root",
                  "roots: " + join(roots) + "; move the file below one, or add a root for it"};

@@ -52,6 +52,9 @@ Result<std::unique_ptr<Demuxer>> Demuxer::open(const std::string& path) {
                           "open", path, rc, gone || denied ? "" : hint);
     }
     InputPtr input(raw);
+    // libav renders any text as a film of a terminal; here that is a mistake, not a video.
+    if (std::string_view(input->iformat->name) == "tty")
+        return Error{Errc::bad_media, "cannot use " + path + ": it is text, not video", hint};
     if (const int rc = avformat_find_stream_info(input.get(), nullptr); rc < 0)
         return av_failure(Errc::bad_media, "find the streams of", path, rc, hint);
     const int best = av_find_best_stream(input.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
