@@ -51,6 +51,10 @@ endif()
 # Warnings and sanitizers, in one place.
 add_library(sl_flags INTERFACE)
 target_compile_options(sl_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC bug 105651: string concatenation is taken for overlapping copies.
+  target_compile_options(sl_flags INTERFACE -Wno-restrict)
+endif()
 target_compile_definitions(sl_flags INTERFACE MSGPACK_NO_BOOST SPDLOG_FMT_EXTERNAL)
 target_include_directories(sl_flags INTERFACE ${CMAKE_SOURCE_DIR})
 if(SIGHTLINE_SANITIZE)
