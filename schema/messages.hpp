@@ -38,7 +38,12 @@ struct Beat {  // each round
     std::int64_t items = 0;    // items worked on so far
     std::map<std::string, std::int64_t> job_items;  // the same by job
     bool draining = false;                          // takes nothing more; will say bye
-    MSGPACK_DEFINE_MAP(type, epoch, last, held, busy_ms, items, job_items, draining)
+    std::uint64_t peers = 0;        // number of the last PEERS of this epoch that it took in
+    std::int64_t bad_messages = 0;  // refused so far
+    std::int64_t dropped = 0;       // messages for peers that were gone
+    std::string last_error;         // the last unit that failed here, and why
+    MSGPACK_DEFINE_MAP(type, epoch, last, held, busy_ms, items, job_items, draining, peers, bad_messages,
+                       dropped, last_error)
 };
 
 struct Bye {
@@ -113,6 +118,42 @@ struct Fail {
     std::string code;
     std::string message;
     MSGPACK_DEFINE_MAP(type, req, token, code, message)
+};
+// May I work on these pieces? From a worker of preprocess or detect to the broker, from there to the home.
+// Never repeated: a worker that hears nothing for 50 ms works on all of them (rule 9).
+struct Take {
+    std::string type = "take";
+    std::uint64_t req = 0;
+    Token token;
+    std::string home;
+    std::string worker;  // who asks; the broker fills it in
+    std::vector<Piece> pieces;
+    MSGPACK_DEFINE_MAP(type, req, token, home, worker, pieces)
+};
+struct Took {  // the home's answer, by the broker to `worker`: work on these, and on no other
+    std::string type = "took";
+    std::uint64_t req = 0;
+    std::string worker;
+    std::vector<Piece> pieces;
+    MSGPACK_DEFINE_MAP(type, req, worker, pieces)
+};
+// From a supervisor, which is no worker: one of its workers ended. Repeated until answered (rule 6).
+struct Exited {
+    std::string type = "exited";
+    std::uint64_t req = 0;
+    std::string worker;
+    std::string cause;          // "signal 11 (Segmentation fault)", "out of memory", "stuck for 61 s"
+    bool crashed = false;       // by what it worked on: not ended by its operator. Then the crumb strikes
+    Token token;                // the crumb; job empty: it worked on nothing
+    std::string stage;          // of the crumb
+    std::vector<Piece> pieces;  // of the crumb
+    MSGPACK_DEFINE_MAP(type, req, worker, cause, crashed, token, stage, pieces)
+};
+struct ReloadRefused {  // the worker goes on as it was
+    std::string type = "reload_refused";
+    std::string code;
+    std::string message;
+    MSGPACK_DEFINE_MAP(type, code, message)
 };
 
 // --- broker → worker ---------------------------------------------------------------------------------
@@ -196,7 +237,8 @@ struct Answer {  // turn: payload S[s], D[s]
     std::string type = "answer";
     std::uint64_t req = 0;
     std::string status;  // "ok" "stale" "wait" "turn"
-    MSGPACK_DEFINE_MAP(type, req, status)
+    std::string from;    // to a fetch: the ingest worker that was told
+    MSGPACK_DEFINE_MAP(type, req, status, from)
 };
 struct Nudge {  // it may be this waiting chunk's turn: ask again
     std::string type = "nudge";
@@ -205,7 +247,18 @@ struct Nudge {  // it may be this waiting chunk's turn: ask again
 };
 struct Drain {  // finish what you hold, take nothing more, say bye
     std::string type = "drain";
-    MSGPACK_DEFINE_MAP(type)
+    std::int64_t deadline_ms = 0;  // from now; then what is left is handed back. 0: the worker's own
+    MSGPACK_DEFINE_MAP(type, deadline_ms)
+};
+struct Reload {  // check the configuration of today, drain, and begin again with it
+    std::string type = "reload";
+    std::int64_t deadline_ms = 0;
+    MSGPACK_DEFINE_MAP(type, deadline_ms)
+};
+struct Die {  // the item in your work thread is over its age limit: end, so that others get the work
+    std::string type = "die";
+    std::string message;
+    MSGPACK_DEFINE_MAP(type, message)
 };
 
 // --- worker → worker ---------------------------------------------------------------------------------

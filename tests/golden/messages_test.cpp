@@ -181,6 +181,32 @@ struct Sample<Nudge> {
     static Nudge make() { return {"nudge", token}; }
 };
 template <>
+struct Sample<Take> {
+    static Take make() { return {"take", 9, token, "01H", "01W", {{0, 1}}}; }
+};
+template <>
+struct Sample<Took> {
+    static Took make() { return {"took", 9, "01W", {{0, 1}}}; }
+};
+template <>
+struct Sample<Exited> {
+    static Exited make() {
+        return {"exited", 9, "01W", "signal 11 (Segmentation fault)", true, token, "detect", {{0, 1}}};
+    }
+};
+template <>
+struct Sample<ReloadRefused> {
+    static ReloadRefused make() { return {"reload_refused", "INVALID_PARAMS", "line 7"}; }
+};
+template <>
+struct Sample<Reload> {
+    static Reload make() { return {"reload", 30000}; }
+};
+template <>
+struct Sample<Die> {
+    static Die make() { return {"die", "61 s on one batch"}; }
+};
+template <>
 struct Sample<ChunkMessage> {
     static ChunkMessage make() { return {"chunk", token, "01W", spec(), stream(), row(), {{-1, 0}}}; }
 };
@@ -212,7 +238,8 @@ template <typename T>
 class Golden : public ::testing::Test {};
 using Messages = ::testing::Types<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done,
                                   UnitDone, Fail, Welcome, Refused, BeatAnswer, Peers, Expect, Task, Answer,
-                                  Nudge, Drain, ChunkMessage, SourceMessage, BatchMessage, DetectionsMessage>;
+                                  Nudge, Drain, Take, Took, Exited, Reload, ReloadRefused, Die, ChunkMessage,
+                                  SourceMessage, BatchMessage, DetectionsMessage>;
 TYPED_TEST_SUITE(Golden, Messages);
 
 TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
@@ -240,7 +267,8 @@ TEST(GoldenFiles, EachBelongsToAMessageOfToday) {
     for (const char* n :
          {"hello", "beat",      "bye",   "fetch",   "found",   "scanned",     "gathered", "step",
           "done",  "unit_done", "fail",  "welcome", "refused", "beat_answer", "peers",    "expect",
-          "task",  "answer",    "nudge", "drain",   "chunk",   "source",      "batch",    "detections"})
+          "task",  "answer",    "nudge", "drain",   "chunk",   "source",      "batch",    "detections",
+          "take",  "took",      "exited", "reload_refused", "reload", "die"})
         names.insert(n);
     std::size_t n = 0;
     for (const auto& f : std::filesystem::directory_iterator(folder())) {
