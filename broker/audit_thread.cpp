@@ -7,8 +7,8 @@
 
 namespace sl::broker {
 
-AuditThread::AuditThread(store::JobStore& log, store::Audit& audit)
-    : log_(log), audit_(audit), thread_([this] { run(); }) {}
+AuditThread::AuditThread(store::JobStore& log, store::Audit& audit, bool dedup)
+    : log_(log), audit_(audit), dedup_(dedup), thread_([this] { run(); }) {}
 
 AuditThread::~AuditThread() {
     stop_ = true;
@@ -31,7 +31,7 @@ bool AuditThread::copy() {
         why_ = e.message;
         return false;
     };
-    auto at = audit_.position();
+    auto at = dedup_ ? audit_.position() : position();
     if (!at) return failed(at.error());
     while (true) {
         const auto entries = log_.read_log(*at, 1000);

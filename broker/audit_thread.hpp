@@ -13,8 +13,9 @@ namespace sl::broker {
 
 class AuditThread {
 public:
-    // `log` is read by this thread alone (a connection of its own).
-    AuditThread(store::JobStore& log, store::Audit& audit);
+    // `log` is read by this thread alone (a connection of its own). dedup false (a test that must fail): the
+    // trail's own cursor is not asked.
+    AuditThread(store::JobStore& log, store::Audit& audit, bool dedup = true);
     ~AuditThread();  // copies what is there, for a moment, then ends
 
     void wake() { bell_.put(0); }
@@ -28,6 +29,7 @@ private:
 
     store::JobStore& log_;
     store::Audit& audit_;
+    const bool dedup_;
     Mailbox<int> bell_;
     std::atomic<bool> away_{false}, stop_{false};
     mutable std::mutex mutex_;

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
@@ -40,10 +41,13 @@ struct Options {
     std::int64_t round_ms = 250;
     bool judge = true;                   // false: workers are threads of this process and cannot die alone
     std::int64_t sweep_delay_ms = 5000;  // a zombie may still write a part for this long
-    std::int64_t lead_ttl_ms = 2000;
+    std::int64_t stuck_ms = 60'000;      // an item without a sign of life for this long: its worker dies
+    std::int64_t lead_ttl_ms = 1500;
     std::size_t max_log =
         500'000;  // entries that wait for the audit trail or the alert stage: then no new jobs
     std::size_t keep_log = 20000;  // entries kept for replay once every consumer has them
+    // Tests only, from SIGHTLINE_TEST_OFF: "fencing", "reissue", "dedup". Shows that the proof can fail.
+    std::set<std::string> test_off;
 };
 
 // Waits for the lead, serves until stop_fd is readable, then gives the lead up. `serving` is called once

@@ -330,6 +330,15 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
         return Json{{"entries", entries}, {"last", last.text()}};
     }
     if (type == "pools") return Json{{"pools", pools_view()}};
+    if (type == "drain" || type == "reload") {
+        auto pool = field<std::string>(body, "pool", "");
+        auto worker = field<std::string>(body, "worker", "");
+        auto deadline = field<double>(body, "deadline_s", type == "drain" ? 10 : 30);
+        if (!pool) return pool.error();
+        if (!worker) return worker.error();
+        if (!deadline) return deadline.error();
+        return type == "drain" ? drain(*pool, *worker, *deadline) : reload(*pool, *deadline);
+    }
     if (type == "pipelines") return Json{{"pipelines", catalogue_.pipelines()}};
     if (type == "presets") return Json{{"presets", catalogue_.presets()}};
     if (type == "models") {

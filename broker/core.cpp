@@ -63,6 +63,7 @@ Result<void> Core::run(int stop_fd) {
         welcome_subscriber();
         if (now >= quiet_until_) {
             judge();
+            tend_pools(now);
             if (peers_changed_) send_peers();
             grant();
         }
@@ -174,8 +175,7 @@ void Core::judge() {
         if (now - since > rounds(2.5)) {
             log::info("lease_lost", "unit={} job={} stream={} seq={} holder={}", token.unit, token.job,
                       token.stream, token.seq, holder);
-            table_.lost(token, journal_);
-            granted_.erase(token);
+            release(token, holder);
         }
     }
     if (granted_.size() > 100000)
@@ -190,13 +190,19 @@ void Core::lose(const std::string& worker, const char* kind) {
         journal_, "pool." + m->hello.pool, kind, "",
         Json{{"worker", worker}, {"stage", m->hello.stage}, {"host", m->hello.host}, {"pid", m->hello.pid}}
             .dump(-1, ' ', false, Json::error_handler_t::replace));
-    members_.erase(worker);
+    members_.erase(worker, Clock::now());
     peers_changed_ = true;
     for (const auto& [token, holder] : table_.leases())
-        if (holder == worker) {
-            table_.lost(token, journal_);
-            granted_.erase(token);
-        }
+        if (holder == worker) release(token, holder);
+}
+
+void Core::release(const schema::Token& token, const std::string& holder) {
+    granted_.erase(token);
+    if (options_.test_off.contains("reissue")) return;
+    table_.lost(token, journal_);
+    ++releases_;
+    released_.emplace(token, holder);
+    while (released_.size() > 1000) released_.erase(released_.begin());  // ULIDs: of the oldest job
 }
 
 void Core::grant() {
@@ -257,7 +263,11 @@ void Core::send_peers() {
     m.epoch = epoch_;
     m.n = ++peers_n_;
     m.workers = members_.peers();
-    for (const auto& [id, member] : members_.all()) send_worker(id, bus::Envelope::make(m));
+    for (auto& [id, member] : members_.all()) {
+        member.peers = m.n;
+        member.peers_sent = Clock::now();
+        send_worker(id, bus::Envelope::make(m));
+    }
 }
 
 void Core::send_worker(const std::string& worker, bus::Envelope message) {
@@ -277,6 +287,8 @@ void Core::send_worker(const std::string& worker, bus::Envelope message) {
 Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::JobStore& audit_log,
                         store::Audit& audit, const Catalogue& catalogue, const Options& options, int stop_fd,
                         const std::function<void()>& serving) {
+    for (const auto& off : options.test_off)
+        log::warn("protection_off", "{} is switched off: this broker is for a test that must fail", off);
     const std::string id = make_ulid();
     bool said = false;
     while (true) {
@@ -319,6 +331,7 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
         JobTable table(lead->epoch, {});
         if (auto ok = table.load(*records); !ok) return ok;
         table.load_undelivered(entries);
+        if (options.test_off.contains("fencing")) table.unfence();
 
         Result<void> ended;
         {
@@ -326,7 +339,7 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
             // term are really gone, or the next bind would find the address in use, or lose its socket file.
             zmq::context_t own;
             StoreThread store_thread(jobs, id, lead->epoch, options.lead_ttl_ms);
-            AuditThread audit_thread(audit_log, audit);
+            AuditThread audit_thread(audit_log, audit, !options.test_off.contains("dedup"));
             Core core(options.endpoint.starts_with("inproc://") ? context : own, catalogue, options,
                       store_thread, audit_thread, std::move(table), lead->epoch);
             if (auto ok = core.bind(); !ok) return ok;

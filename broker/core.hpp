@@ -12,6 +12,7 @@
 
 #include "broker/audit_thread.hpp"
 #include "broker/broker.hpp"
+#include "broker/pools.hpp"
 #include "broker/store_thread.hpp"
 #include "common/bus/endpoint.hpp"
 #include "common/bus/socket.hpp"
@@ -40,6 +41,7 @@ private:
     void welcome_subscriber();
     void judge();
     void lose(const std::string& worker, const char* kind);
+    void release(const schema::Token& token, const std::string& holder);
     void grant();
     void carry_out(const Grant& grant);
     void send_peers();
@@ -49,6 +51,12 @@ private:
         return std::chrono::duration_cast<Clock::duration>(std::chrono::milliseconds(options_.round_ms) * n);
     }
 
+    // --- pool_requests.cpp
+    Json pools_view() const;
+    Result<Json> drain(const std::string& pool, const std::string& worker, double deadline_s);
+    Result<Json> reload(const std::string& pool, double deadline_s);
+    void tend_pools(Clock::time_point now);
+
     // --- worker_messages.cpp
     void from_worker(std::vector<zmq::message_t> frames);
     void on_hello(const bus::Envelope& e);
@@ -57,6 +65,10 @@ private:
     void answer(const std::string& worker, std::uint64_t req, const std::string& status,
                 std::vector<schema::Bytes> payload = {});
     void fetch(const std::string& worker, const schema::Fetch& fetch);
+    void pass_on(const std::string& worker, const bus::Envelope& e);
+    void exited(const std::string& supervisor, const schema::Exited& exited);
+    void failed(const std::string& worker, const schema::Fail& fail);
+    void worked(const schema::Token& chunk);
 
     // --- client_requests.cpp
     void from_client(std::vector<zmq::message_t> frames);
@@ -67,7 +79,6 @@ private:
 
     // --- job_view.cpp
     Json job_view(const Job& job) const;
-    Json pools_view() const;
     Json health_view() const;
     std::int64_t queue_position(const Job& job) const;
 
@@ -80,6 +91,7 @@ private:
     zmq::socket_t jobs_, workers_, events_;
     JobTable table_;
     Members members_;
+    Pools pools_;
 
     Journal journal_;                           // of the next batch
     std::vector<std::function<void()>> after_;  // to do once it is durable
@@ -99,6 +111,9 @@ private:
     std::uint64_t peers_n_ = 0;
     std::uint64_t expects_ = 0;  // numbers the EXPECTs of this term
     std::uint64_t bad_messages_ = 0, lost_replies_ = 0;
+    std::uint64_t releases_ = 0;        // leases that were taken from a holder that is gone or silent
+    std::uint64_t false_releases_ = 0;  // of them, from one that was there all the time
+    std::map<schema::Token, std::string> released_;  // the last ones, and from whom
     std::set<std::string> complained_;
     std::deque<double> durations_s_;  // of the last jobs, for the predicted start
 };

@@ -148,7 +148,8 @@ bool JobTable::current(const Token& token) const {
 }
 
 Result<void> JobTable::need_current(const Token& token, const char* unit) const {
-    if (token.unit == unit && current(token)) return {};
+    if (token.unit == unit && (current(token) || (unfenced_ && token.unit == "chunk" && chunk(token))))
+        return {};
     return stale(token);
 }
 

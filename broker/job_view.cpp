@@ -75,29 +75,6 @@ Json Core::job_view(const Job& job) const {
     return v;
 }
 
-Json Core::pools_view() const {
-    std::map<std::string, Json> pools;
-    for (const auto& [id, m] : members_.all()) {
-        auto& pool = pools[m.hello.pool];
-        pool["pool"] = m.hello.pool;
-        pool["stage"] = m.hello.stage;
-        pool["workers"].push_back(
-            {{"worker", id},
-             {"host", m.hello.host},
-             {"pid", m.hello.pid},
-             {"state", m.draining                         ? "draining"
-                       : m.busy_ms > 0 || !m.held.empty() ? "busy"
-                                                          : "idle"},
-             {"held", m.held.size()},
-             {"done", m.items},
-             {"engine", m.hello.engine},
-             {"age_ms", std::chrono::duration_cast<milliseconds>(Clock::now() - m.heard).count()}});
-    }
-    Json list = Json::array();
-    for (auto& [name, pool] : pools) list.push_back(std::move(pool));
-    return list;
-}
-
 Json Core::health_view() const {
     Json parts = Json::array();
     bool ready = true;

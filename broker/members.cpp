@@ -35,6 +35,19 @@ Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::s
     return fresh;
 }
 
+void Members::erase(const std::string& worker, Clock::time_point now) {
+    std::erase_if(left_, [&](const auto& l) { return now - l.second.at > std::chrono::minutes(1); });
+    if (const Member* m = find(worker); m && !m->hello.supervisor.empty())
+        left_[worker] = {m->hello.supervisor, now};
+    members_.erase(worker);
+}
+
+std::string Members::supervisor(const std::string& worker) const {
+    if (const auto m = members_.find(worker); m != members_.end()) return m->second.hello.supervisor;
+    const auto l = left_.find(worker);
+    return l == left_.end() ? "" : l->second.supervisor;
+}
+
 Member* Members::find(const std::string& worker) {
     const auto it = members_.find(worker);
     return it == members_.end() ? nullptr : &it->second;
@@ -57,8 +70,9 @@ std::vector<schema::Peer> Members::peers() const {
 }
 
 bool Members::serves(const std::string& pool) const {
-    return std::any_of(members_.begin(), members_.end(),
-                       [&](const auto& m) { return m.second.hello.pool == pool && !m.second.draining; });
+    return !open_pools.contains(pool) && std::any_of(members_.begin(), members_.end(), [&](const auto& m) {
+        return m.second.hello.pool == pool && !m.second.draining;
+    });
 }
 
 std::string Members::engine(const std::string& pool) const {

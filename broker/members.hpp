@@ -19,8 +19,12 @@ struct Member {
     bool listed = false;                           // since this broker leads
     std::uint64_t expects = 0;                     // number of the last EXPECT that was sent to it
     std::map<schema::Token, std::uint64_t> slots;  // used slots: token → number of its EXPECT
-    std::int64_t items = 0, busy_ms = 0;
+    std::int64_t items = 0, busy_ms = 0, dropped = 0, bad_messages = 0;
+    std::string last_error;
     bool draining = false;
+    bool told_to_die = false;
+    std::uint64_t peers = 0;  // number of the last PEERS that was sent to it
+    Clock::time_point peers_sent{};
 
     std::int32_t free_slots() const { return draining ? 0 : hello.slots - std::int32_t(slots.size()); }
 };
@@ -31,7 +35,9 @@ public:
     Result<bool /*new*/> hello(const schema::Hello& hello, const std::vector<std::string>& roots,
                                Clock::time_point now);
     Member* find(const std::string& worker);
-    void erase(const std::string& worker) { members_.erase(worker); }
+    void erase(const std::string& worker, Clock::time_point now);
+    // The supervisor that a worker named, of today's workers and of those that left within a minute.
+    std::string supervisor(const std::string& worker) const;
     std::map<std::string, Member>& all() { return members_; }
     const std::map<std::string, Member>& all() const { return members_; }
 
@@ -45,8 +51,15 @@ public:
                                      const std::map<std::string, std::string>& engines) const;
     std::string engine(const std::string& pool) const;  // of its workers; empty: none
 
+    std::set<std::string> open_pools;  // their breaker is open: as if nobody served them
+
 private:
+    struct Left {
+        std::string supervisor;
+        Clock::time_point at{};
+    };
     std::map<std::string, Member> members_;
+    std::map<std::string, Left> left_;
 };
 
 }  // namespace sl::broker

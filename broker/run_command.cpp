@@ -183,11 +183,12 @@ private:
         const auto add = [&](const std::string& stage, const std::string& model) -> Result<void> {
             auto setup = make_stage(stage, config_, catalog, model);
             if (!setup) return setup.error();
-            setup->options.broker = endpoint;
+            setup->options.brokers = {endpoint};
             setup->options.in_process = true;
             auto shared = std::make_shared<StageSetup>(std::move(*setup));
-            threads.add([this, shared, fd = threads.fd()] {
-                return worker::run_worker(context(), *shared->stage, shared->options, fd, 0);
+            threads.add([this, shared, fd = threads.fd()]() -> Result<void> {
+                const auto ended = worker::run_worker(context(), *shared->stage, shared->options, fd, 0);
+                return ended ? Result<void>{} : ended.error();
             });
             return {};
         };

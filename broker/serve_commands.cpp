@@ -1,8 +1,15 @@
 // `sightline broker` and `sightline worker`: one process of a fleet each, until SIGTERM.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "broker/program.hpp"
 #include "common/log.hpp"
+#include "common/spelling.hpp"
 #include "common/stop_signal.hpp"
 
 namespace sl::program {
@@ -38,11 +45,26 @@ int serve_broker(cli::Context& c) {
     options.output = {config->output.root, config->output.path};
     options.queued_jobs = config->limits.queued_jobs;
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
+    if (const char* off = std::getenv("SIGHTLINE_TEST_OFF"))
+        for (const auto& protection : split(off, ',')) options.test_off.insert(protection);
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();
     if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok)
         return c.fail(ok.error());
     return cli::exit_ok;
+}
+
+// A worker that reloads begins anew under its old pid, with the command line that it was started with.
+Error execute_again() {
+    std::ifstream in("/proc/self/cmdline", std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    std::vector<std::string> words = split(text.substr(0, text.size() - 1), '\0');
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::execv("/proc/self/exe", argv.data());
+    return {Errc::internal, std::string("cannot begin again: ") + std::strerror(errno),
+            "start the worker again"};
 }
 
 struct WorkerOptions {
@@ -59,13 +81,25 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
     if (!catalog) return c.fail(catalog.error());
     auto setup = make_stage(o.stage, *config, **catalog, o.model);
     if (!setup) return c.fail(setup.error());
-    setup->options.broker = config::endpoints(*config).front();
+    setup->options.brokers = config::endpoints(*config);
     setup->options.run_dir = config->broker.run_dir;
     setup->options.bind_host = o.bind;
-    zmq::context_t context;
-    if (auto ok = worker::run_worker(context, *setup->stage, setup->options, stop.fd(), o.drain_s); !ok)
-        return c.fail(ok.error());
-    return cli::exit_ok;
+    setup->options.check_reload = [&]() -> Result<void> {
+        auto today = c.load_config();
+        if (!today) return today.error();
+        auto with = load_catalog(*today);
+        if (!with) return with.error();
+        if (auto tried = make_stage(o.stage, *today, **with, o.model); !tried) return tried.error();
+        return {};
+    };
+    const auto ended = [&] {  // its sockets are gone before it begins again
+        zmq::context_t context;
+        return worker::run_worker(context, *setup->stage, setup->options, stop.fd(), o.drain_s);
+    }();
+    if (!ended) return c.fail(ended.error());
+    if (*ended == worker::Ended::left) return cli::exit_ok;
+    log::info("reload", "stage={}: begins again", o.stage);
+    return c.fail(execute_again());
 }
 
 }  // namespace

@@ -16,6 +16,10 @@ void Core::from_worker(std::vector<zmq::message_t> frames) {
     }
     e->from = from;
     if (e->type() == "hello") return on_hello(*e);
+    if (e->type() == "exited") {
+        if (const auto m = e->as<schema::Exited>()) exited(from, *m);
+        return;
+    }
     Member* m = members_.find(from);
     if (!m) {
         schema::BeatAnswer who;
@@ -26,11 +30,80 @@ void Core::from_worker(std::vector<zmq::message_t> frames) {
     m->heard = Clock::now();
     if (e->type() == "beat") {
         if (auto beat = e->as<schema::Beat>()) on_beat(*m, *beat);
+    } else if (e->type() == "take" || e->type() == "took") {
+        pass_on(from, *e);
+    } else if (e->type() == "reload_refused") {
+        if (const auto r = e->as<schema::ReloadRefused>()) {
+            log::warn("reload_refused", "worker={} pool={} {}", from, m->hello.pool, r->message);
+            pools_.refused(m->hello.pool, from, r->message);
+        }
     } else if (e->type() == "bye") {
         lose(from, "worker.left");
     } else if (!store_.away()) {  // what cannot be kept is not taken: the worker repeats it
         on_request(from, *e);
     }
+}
+
+// TAKE and its answer go by the broker, which both sides talk to anyway. Nothing depends on them.
+void Core::pass_on(const std::string& worker, const bus::Envelope& e) {
+    if (e.type() == "take") {
+        auto m = e.as<schema::Take>();
+        if (!m) return;
+        m->worker = worker;
+        if (members_.find(m->home)) return send_worker(m->home, bus::Envelope::make(*m));
+        schema::Took nothing;  // that home is gone: so is the reason for the work
+        nothing.req = m->req;
+        return send_worker(worker, bus::Envelope::make(nothing));
+    }
+    if (const auto m = e.as<schema::Took>(); m && members_.find(m->worker))
+        send_worker(m->worker, bus::Envelope::make(*m));
+}
+
+// A supervisor says that a worker of it ended: known at once, not after 2.5 rounds, and with what it was at.
+void Core::exited(const std::string& supervisor, const schema::Exited& m) {
+    const auto ok = [&] {
+        schema::Answer a;
+        a.req = m.req;
+        a.status = "ok";
+        later([this, supervisor, a] { send_worker(supervisor, bus::Envelope::make(a)); });
+    };
+    if (store_.away()) return;  // repeated
+    // Of a worker that is not known (any more) nothing is believed: the silence of a real one is noticed.
+    if (members_.supervisor(m.worker) != supervisor) return ok();
+    std::string pool = m.stage;
+    if (const Member* member = members_.find(m.worker)) pool = member->hello.pool;
+    if (m.crashed) {
+        pools_.note(pool, "worker " + m.worker + " crashed: " + m.cause);
+        if (!m.token.unit.empty()) pools_.failed(pool, m.token, m.cause, Clock::now());
+    }
+    lose(m.worker, m.crashed ? "worker.crashed" : "worker.lost");
+    ok();
+}
+
+// A unit failed in a pool: the table decides about the unit, the breaker about the pool.
+void Core::failed(const std::string& worker, const schema::Fail& m) {
+    const Member* member = members_.find(worker);
+    const std::string pool = !m.pool.empty() ? m.pool : member ? member->hello.pool : "";
+    switch (code_from_name(m.code)) {
+        case Errc::io:
+        case Errc::unavailable:
+        case Errc::timeout:
+        case Errc::internal:
+            pools_.failed(pool, m.token, m.message, Clock::now());
+            break;
+        default:
+            break;  // the input's fault
+    }
+    log::warn("unit_failed", "worker={} pool={} unit={} job={} stream={} seq={} code={} why={}", worker, pool,
+              m.token.unit, m.token.job, m.token.stream, m.token.seq, m.code, m.message);
+}
+
+// A chunk came all the way to its home.
+void Core::worked(const schema::Token& chunk) {
+    pools_.worked("ingest");
+    pools_.worked("preprocess");
+    if (const Job* job = table_.find(chunk.job))
+        for (const auto& p : job->spec.pools) pools_.worked(p.name);
 }
 
 void Core::on_hello(const bus::Envelope& e) {
@@ -79,10 +152,27 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
     m.listed = true;
     m.items = beat.items;
     m.busy_ms = beat.busy_ms;
+    m.dropped = beat.dropped;
+    m.bad_messages = beat.bad_messages;
+    if (beat.last_error != m.last_error) pools_.note(m.hello.pool, m.last_error = beat.last_error);
+    if (beat.peers < m.peers && Clock::now() - m.peers_sent > rounds(1)) {  // it was lost on the way
+        schema::Peers peers;
+        peers.epoch = epoch_;
+        peers.n = m.peers;
+        peers.workers = members_.peers();
+        m.peers_sent = Clock::now();
+        send_worker(m.hello.worker, bus::Envelope::make(peers));
+    }
     for (const auto& [id, n] : beat.job_items)
         if (Job* job = table_.find(id)) job->worked[m.hello.pool][m.hello.worker] = n;
     for (const auto& token : m.held)
-        if (!table_.current(token)) answer.drop.push_back(token);
+        if (!table_.current(token)) {
+            if (!options_.test_off.contains("fencing")) answer.drop.push_back(token);
+            if (const auto r = released_.find(token); r != released_.end()) {
+                false_releases_ += r->second == m.hello.worker;
+                released_.erase(r);
+            }
+        }
     for (const auto& token : m.held)  // after a take-over: what it held before uses its room, too
         if (token.unit == "chunk" && table_.current(token)) m.slots.emplace(token, 0);
     answer.last = m.expects;
@@ -132,7 +222,11 @@ void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
     m.row = table_.chunk(fetch.token)->row;
     m.pieces = fetch.pieces;
     send_worker(ingests[pick], bus::Envelope::make(m));
-    answer(worker, fetch.req, "ok");
+    schema::Answer told;
+    told.req = fetch.req;
+    told.status = "ok";
+    told.from = ingests[pick];
+    later([this, worker, told] { send_worker(worker, bus::Envelope::make(told)); });
 }
 
 void Core::on_request(const std::string& worker, bus::Envelope& e) {
@@ -170,7 +264,9 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
                 return unreadable(d.error());
             detections.emplace(bytes.begin(), bytes.end());
         }
+        const bool fresh = detections.has_value();
         auto turn = table_.gathered(m->token, std::move(detections), journal_);
+        if (turn && fresh) worked(m->token);
         if (!turn) return reply(m->req, turn.error());
         if (turn->turn)
             answer(worker, m->req, "turn", {turn->state, turn->detections});
@@ -194,7 +290,9 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
     } else if (type == "done") {
         auto m = e.as<schema::Done>();
         if (!m) return unreadable(m.error());
-        reply(m->req, table_.done(m->token, m->parts, m->counters, journal_));
+        const auto done = table_.done(m->token, m->parts, m->counters, journal_);
+        if (done) pools_.worked("annotate");
+        reply(m->req, done);
     } else if (type == "unit_done") {
         auto m = e.as<schema::UnitDone>();
         if (!m) return unreadable(m.error());
@@ -215,8 +313,7 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();
         if (!m) return unreadable(m.error());
-        log::warn("unit_failed", "worker={} unit={} job={} stream={} seq={} code={} why={}", worker,
-                  m->token.unit, m->token.job, m->token.stream, m->token.seq, m->code, m->message);
+        if (table_.current(m->token)) failed(worker, *m);
         reply(m->req, table_.fail(m->token, m->code, m->message, journal_));
     } else {
         unreadable({Errc::bad_message, "there is no worker message '" + type + "'", ""});

@@ -25,8 +25,9 @@ struct Hello {
     std::string engine;                  // versions that decide the bytes of its results
     std::vector<std::string> roots;      // names of the roots it has mounted
     std::string version;
+    std::string supervisor;  // routing id of its supervisor, whose `exited` is believed; empty: none
     MSGPACK_DEFINE_MAP(type, worker, stage, pool, host, process, pid, endpoints, slots, engine, roots,
-                       version)
+                       version, supervisor)
 };
 
 struct Beat {  // each round
@@ -38,10 +39,10 @@ struct Beat {  // each round
     std::int64_t items = 0;    // items worked on so far
     std::map<std::string, std::int64_t> job_items;  // the same by job
     bool draining = false;                          // takes nothing more; will say bye
-    std::uint64_t peers = 0;        // number of the last PEERS of this epoch that it took in
-    std::int64_t bad_messages = 0;  // refused so far
-    std::int64_t dropped = 0;       // messages for peers that were gone
-    std::string last_error;         // the last unit that failed here, and why
+    std::uint64_t peers = 0;                        // number of the last PEERS of this epoch that it took in
+    std::int64_t bad_messages = 0;                  // refused so far
+    std::int64_t dropped = 0;                       // messages for peers that were gone
+    std::string last_error;                         // the last unit that failed here, and why
     MSGPACK_DEFINE_MAP(type, epoch, last, held, busy_ms, items, job_items, draining, peers, bad_messages,
                        dropped, last_error)
 };
@@ -117,7 +118,9 @@ struct Fail {
     Token token;
     std::string code;
     std::string message;
-    MSGPACK_DEFINE_MAP(type, req, token, code, message)
+    std::string pool;           // where it failed; empty: in the sender's
+    std::vector<Piece> pieces;  // on which; empty: on the whole unit
+    MSGPACK_DEFINE_MAP(type, req, token, code, message, pool, pieces)
 };
 // May I work on these pieces? From a worker of preprocess or detect to the broker, from there to the home.
 // Never repeated: a worker that hears nothing for 50 ms works on all of them (rule 9).

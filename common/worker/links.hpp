@@ -26,6 +26,10 @@ public:
     void to_any(const std::string& pool, bus::Envelope message);
     void to_home(const std::string& worker, bus::Envelope message);
 
+    const schema::Peer* peer(const std::string& worker) const {
+        const auto at = peers_.find(worker);
+        return at == peers_.end() ? nullptr : &at->second;
+    }
     bool blocked() const { return !waiting_.empty(); }  // some peer is full: do not compute ahead
     void flush();
     // The sockets that waiting messages wait for, to poll for output.

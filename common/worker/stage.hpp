@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ public:
     // Hands a result to the stage's own on_result, on the bus thread.
     virtual void to_bus(std::function<void()> on_bus_thread) = 0;
     // True once the unit was dropped (canceled, or leased to another): give it up at the next good moment.
+    // Asking is also the sign of life of long work: an item that neither asks nor emits for a minute is
+    // stuck.
     virtual bool stopped(const schema::Token& token) const = 0;
     // False when the worker is not among the peers: what is for it need not be worked on.
     virtual bool reachable(const std::string& worker) const = 0;
@@ -52,7 +55,7 @@ protected:
 class BusApi {
 public:
     virtual ~BusApi() = default;
-    virtual void post(bus::Envelope item, bool urgent) = 0;  // to work()
+    virtual void post(bus::Envelope item) = 0;  // to work()
     // Repeated until answered; the answer comes to on_answer with the number that is returned here.
     template <typename T>
     std::uint64_t request(T message, std::vector<schema::Bytes> payload = {}) {
@@ -67,10 +70,19 @@ public:
     virtual void hold(const schema::Token& token) = 0;    // listed in every beat from now on
     virtual void release(const schema::Token& token) = 0;  // no longer; also stops work on it
     virtual bool draining() const = 0;
+    virtual const schema::Peer* peer(const std::string& worker) const = 0;  // null: not among the peers
+    virtual void send(bus::Envelope message) = 0;  // to the broker, once: it may be lost
 
 protected:
     virtual std::uint64_t next_request() = 0;
     virtual void send_request(std::uint64_t req, const schema::Token& token, bus::Envelope message) = 0;
+};
+
+// The pieces of a chunk that an item from a peer is about.
+struct Claim {
+    schema::Token token;
+    std::string home;
+    std::vector<schema::Piece> pieces;
 };
 
 class Stage {
@@ -82,12 +94,16 @@ public:
     virtual void work(bus::Envelope& item, Emit& emit) = 0;
 
     // --- bus thread
+    // What an item is about; nullopt: its home is not asked before it is worked on.
+    virtual std::optional<Claim> claim(const bus::Envelope&) const { return std::nullopt; }
+    // The home wants these pieces only.
+    virtual void narrow(bus::Envelope&, const std::vector<schema::Piece>&) {}
     // A message from a peer or the broker that the loop does not know; true: taken (it is not queued to
     // work()).
     virtual bool intercept(bus::Envelope&, BusApi&) { return false; }
     virtual void on_answer(const schema::Token&, const schema::Answer&, bus::Envelope&, BusApi&) {}
     virtual void on_drop(const schema::Token&, BusApi&) {}
-    virtual void on_gone(const std::vector<schema::Peer>&, BusApi&) {}
+    virtual void on_gone(const std::vector<schema::Peer>&, BusApi&) {}  // after each change of the peers
     virtual void on_tick(Clock::time_point, BusApi&) {}
     virtual bool idle() const { return true; }  // draining: nothing is held any more
 };

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -13,6 +13,8 @@
 #include "common/log.hpp"
 #include "common/mailbox.hpp"
 #include "common/thread_name.hpp"
+#include "common/worker/broker_link.hpp"
+#include "common/worker/intake.hpp"
 #include "common/worker/links.hpp"
 
 namespace sl::worker {
@@ -27,27 +29,24 @@ struct AnyItem {  // every message between workers carries its token
 
 class Loop final : public BusApi {
 public:
-    Loop(zmq::context_t& context, Stage& stage, const Options& options, bus::BrokerEndpoints broker)
+    Loop(zmq::context_t& context, Stage& stage, const Options& options,
+         std::vector<bus::BrokerEndpoints> brokers)
         : stage_(stage),
           options_(options),
           round_(options.round_ms),
           id_(make_ulid()),
           links_(context, host_identity(), process_identity()),
-          dealer_(bus::make_socket(context, bus::Kind::dealer)),
+          broker_(context, id_, std::move(brokers), round_),
+          intake_(stage, broker_, !options.in_process),
           pull_(bus::make_socket(context, options.slots > 0 ? bus::Kind::pull_home : bus::Kind::pull)),
-          broker_(std::move(broker)),
           emit_(*this) {}
 
     Result<void> open();
-    Result<void> run(int stop_fd, double drain_s);
+    Result<Ended> run(int stop_fd, double drain_s);
 
     // BusApi
-    void post(bus::Envelope item, bool urgent) override {
-        (urgent ? urgent_ : queue_).push_back(std::move(item));
-    }
-    void forget(const schema::Token& token) override {
-        std::erase_if(requests_, [&](const auto& r) { return r.second.token == token; });
-    }
+    void post(bus::Envelope item) override { intake_.put(std::move(item)); }
+    void forget(const schema::Token& token) override { broker_.forget(token); }
     void hold(const schema::Token& token) override {
         held_.insert(token);
         const std::lock_guard lock(mutex_);
@@ -63,23 +62,18 @@ public:
         beat_at_ = Clock::now();  // the broker frees the slot at the next listing
     }
     bool draining() const override { return draining_; }
+    const schema::Peer* peer(const std::string& worker) const override { return links_.peer(worker); }
+    void send(bus::Envelope message) override { broker_.send(std::move(message)); }
 
 protected:
-    std::uint64_t next_request() override { return ++last_request_; }
+    std::uint64_t next_request() override { return broker_.next_request(); }
     void send_request(std::uint64_t req, const schema::Token& token, bus::Envelope message) override {
-        auto& r = requests_[req];
-        r.token = token;
-        message.append_to(r.frames);
-        repeat(r);
+        if (message.type() == "fail")
+            if (const auto f = message.as<schema::Fail>()) last_error_ = f->code + ": " + f->message;
+        broker_.request(req, token, std::move(message));
     }
 
 private:
-    struct Request {
-        schema::Token token;
-        std::vector<zmq::message_t> frames;
-        Clock::time_point sent{};
-    };
-
     class WorkEmit final : public Emit {
     public:
         explicit WorkEmit(Loop& loop) : loop_(loop) {}
@@ -95,6 +89,7 @@ private:
         }
         void to_bus(std::function<void()> f) override { put(std::move(f)); }
         bool stopped(const schema::Token& token) const override {
+            loop_.alive();
             if (loop_.abandon_) return true;
             const std::lock_guard lock(loop_.mutex_);
             return loop_.stopped_.contains(token);
@@ -115,18 +110,19 @@ private:
     private:
         // Time blocked here is not time at work: the peers are full, the item is not stuck.
         void put(std::function<void()> f) {
-            const auto before = Clock::now();
+            loop_.work_since_ns_ = 0;
             loop_.results_.put(std::move(f));
-            loop_.blocked_ns_ += (Clock::now() - before).count();
+            loop_.alive();
         }
         Loop& loop_;
     };
 
     void work_thread();
-    void feed();
-    void say_hello();
+    void feed(Clock::time_point now);
+    schema::Bytes hello() const;
     void beat();
-    void repeat(Request& r);
+    void alive() { work_since_ns_ = Clock::now().time_since_epoch().count(); }
+    void check_reload();
     void from_broker(std::vector<zmq::message_t> frames);
     void from_peer(std::vector<zmq::message_t> frames);
     void take_task(bus::Envelope e);
@@ -134,8 +130,8 @@ private:
     void drop(const schema::Token& token);
     void finished(const schema::Token& token);
     bool idle() const {
-        return !working_ && queue_.empty() && urgent_.empty() && held_.empty() && requests_.empty() &&
-               !links_.blocked() && stage_.idle();
+        return !working_ && intake_.empty() && held_.empty() && broker_.idle() && !links_.blocked() &&
+               stage_.idle();
     }
     void bad_message(const Error& error, const std::string& from) {
         ++bad_messages_;
@@ -147,30 +143,34 @@ private:
     const milliseconds round_;
     const std::string id_;
     Links links_;
-    zmq::socket_t dealer_, pull_;
-    const bus::BrokerEndpoints broker_;
+    BrokerLink broker_;
+    Intake intake_;
+    zmq::socket_t pull_;
+    schema::Bytes hello_;
     std::vector<std::string> endpoints_;
     std::string ipc_path_;
 
     // bus thread
-    bool joined_ = false, draining_ = false, working_ = false;
-    std::uint64_t epoch_ = 0, peers_epoch_ = 0, peers_n_ = 0, last_expect_ = 0, last_request_ = 0,
-                  bad_messages_ = 0;
-    std::deque<bus::Envelope> queue_, urgent_;
+    bool draining_ = false, working_ = false;
+    std::uint64_t epoch_ = 0, peers_epoch_ = 0, peers_n_ = 0, last_expect_ = 0, bad_messages_ = 0;
     std::set<schema::Token> held_;
     std::set<schema::Token> worked_;  // held, and work() has returned
-    std::map<std::uint64_t, Request> requests_;
     std::set<std::string> complained_;
     std::int64_t items_ = 0;
     std::map<std::string, std::int64_t> job_items_;
-    Clock::time_point beat_at_{}, heard_{};
+    Clock::time_point beat_at_{};
+    double drain_s_ = 10;
+    std::string last_error_;
     std::optional<Error> refused_;
+    std::future<Result<void>> reload_check_;  // the configuration of today, being tried
+    bool reload_ = false;
 
     // between the threads
     WorkEmit emit_;
-    Mailbox<bus::Envelope> to_work_{1};
+    Mailbox<Intake::Item> to_work_{1};
     Mailbox<std::function<void()>> results_{4};
-    std::atomic<std::int64_t> work_since_ns_{0}, blocked_ns_{0};
+    std::atomic<std::int64_t> work_since_ns_{
+        0};  // last sign of life of the item at work; 0: none, or blocked
     std::atomic<bool> abandon_{false};
     mutable std::mutex mutex_;
     std::set<schema::Token> stopped_;  // guarded by mutex_
@@ -178,7 +178,6 @@ private:
 };
 
 Result<void> Loop::open() {
-    dealer_.set(zmq::sockopt::routing_id, id_);
     if (options_.in_process) {
         endpoints_.push_back("inproc://" + id_);
     } else {
@@ -197,10 +196,12 @@ Result<void> Loop::open() {
         if (auto ok = bus::bind(pull_, endpoint); !ok) return ok.error();
         endpoint = pull_.get(zmq::sockopt::last_endpoint);
     }
-    return bus::connect(dealer_, broker_.workers);
+    options_.crumb.set_worker(id_);
+    hello_ = hello();
+    return broker_.open();
 }
 
-void Loop::say_hello() {
+schema::Bytes Loop::hello() const {
     schema::Hello hello;
     hello.worker = id_;
     hello.stage = options_.stage;
@@ -213,9 +214,8 @@ void Loop::say_hello() {
     hello.engine = options_.engine;
     hello.roots = options_.roots;
     hello.version = commit();
-    std::vector<zmq::message_t> frames;
-    bus::Envelope::make(hello).append_to(frames);
-    bus::send(dealer_, frames);
+    hello.supervisor = options_.supervisor;
+    return schema::encode(hello);
 }
 
 void Loop::beat() {
@@ -224,31 +224,19 @@ void Loop::beat() {
     beat.last = last_expect_;
     beat.held.assign(held_.begin(), held_.end());
     if (const auto since = work_since_ns_.load(); since != 0)
-        beat.busy_ms = std::max<std::int64_t>(
-            0, (Clock::now().time_since_epoch().count() - since - blocked_ns_) / 1'000'000);
+        beat.busy_ms = (Clock::now().time_since_epoch().count() - since) / 1'000'000;
     beat.items = items_;
     beat.job_items = job_items_;
     beat.draining = draining_;
-    std::vector<zmq::message_t> frames;
-    bus::Envelope::make(beat).append_to(frames);
-    bus::send(dealer_, frames);
-}
-
-void Loop::repeat(Request& r) {
-    r.sent = Clock::now();
-    if (!joined_) return;
-    std::vector<zmq::message_t> frames(r.frames.size());
-    for (std::size_t i = 0; i < frames.size(); ++i) frames[i].copy(r.frames[i]);
-    bus::send(dealer_, frames);
+    beat.peers = peers_epoch_ == epoch_ ? peers_n_ : 0;
+    beat.bad_messages = std::int64_t(bad_messages_);
+    beat.dropped = std::int64_t(links_.dropped());
+    beat.last_error = last_error_;
+    broker_.send(bus::Envelope::make(beat));
 }
 
 void Loop::drop(const schema::Token& token) {
-    const auto is_its = [&](const bus::Envelope& e) {
-        if (e.type() != "task") return false;
-        const auto task = e.as<schema::Task>();
-        return task && task->token == token;
-    };
-    std::erase_if(queue_, is_its);
+    intake_.drop(token);
     release(token);
     stage_.on_drop(token, *this);
 }
@@ -274,13 +262,12 @@ void Loop::take_task(bus::Envelope e) {
         if (held_.contains(task->token)) return;  // the broker repeated itself
         hold(task->token);
     }
-    queue_.push_back(std::move(e));
+    intake_.put(std::move(e));
 }
 
 void Loop::from_broker(std::vector<zmq::message_t> frames) {
     auto parsed = bus::Envelope::parse(std::move(frames));
     if (!parsed) return bad_message(parsed.error(), "broker");
-    heard_ = Clock::now();
     bus::Envelope& e = *parsed;
     const std::string& type = e.type();
     if (type == "welcome") {
@@ -288,11 +275,10 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
         if (!m) return bad_message(m.error(), "broker");
         if (m->epoch != epoch_) last_expect_ = 0;
         epoch_ = std::max(epoch_, m->epoch);
-        if (!joined_)
+        if (!broker_.joined())
             log::info("joined", "worker={} pool={} broker={}", id_,
-                      options_.pool.empty() ? options_.stage : options_.pool, broker_.jobs);
-        joined_ = true;
-        for (auto& [req, r] : requests_) repeat(r);
+                      options_.pool.empty() ? options_.stage : options_.pool, broker_.at());
+        broker_.joined(true);
         beat_at_ = Clock::now();
     } else if (type == "refused") {
         const auto m = e.as<schema::Refused>();
@@ -302,7 +288,7 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
         const auto m = e.as<schema::BeatAnswer>();
         if (!m) return bad_message(m.error(), "broker");
         if (m->epoch < epoch_) return;  // of a leader that was replaced
-        if (m->who) return say_hello();
+        if (m->who) return broker_.say_hello(Clock::now(), hello_);
         // Whatever EXPECT was sent before this answer has come, or never will.
         last_expect_ = std::max(last_expect_, m->last);
         for (const auto& token : m->drop) drop(token);
@@ -313,16 +299,40 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
     } else if (type == "answer") {
         const auto m = e.as<schema::Answer>();
         if (!m) return bad_message(m.error(), "broker");
-        const auto r = requests_.find(m->req);
-        if (r == requests_.end()) return;  // answered before
-        const auto token = r->second.token;
-        requests_.erase(r);
-        if (m->status == "stale") return drop(token);
-        stage_.on_answer(token, *m, e, *this);
+        const auto token = broker_.answered(m->req);
+        if (!token) return;
+        if (m->status == "stale") return drop(*token);
+        stage_.on_answer(*token, *m, e, *this);
+    } else if (type == "took") {
+        const auto m = e.as<schema::Took>();
+        if (!m) return bad_message(m.error(), "broker");
+        intake_.took(*m);
     } else if (type == "task") {
         take_task(std::move(e));
     } else if (type == "drain") {
+        const auto m = e.as<schema::Drain>();
+        if (!m) return bad_message(m.error(), "broker");
+        if (m->deadline_ms > 0) drain_s_ = double(m->deadline_ms) / 1000;
         draining_ = true;
+    } else if (type == "reload") {
+        const auto m = e.as<schema::Reload>();
+        if (!m) return bad_message(m.error(), "broker");
+        if (draining_ || reload_check_.valid()) return;
+        if (m->deadline_ms > 0) drain_s_ = double(m->deadline_ms) / 1000;
+        // Beside this thread: a model may take its time to load.
+        reload_check_ = std::async(
+            std::launch::async, options_.check_reload ? options_.check_reload : [] {
+                return Result<void>(
+                    Error{Errc::invalid_argument, "this worker has no configuration to read again", ""});
+            });
+    } else if (type == "die") {
+        const auto m = e.as<schema::Die>();
+        if (!m) return bad_message(m.error(), "broker");
+        // Its supervisor reports what it was at. There is no other way to end a thread that hangs in a
+        // library.
+        log::error("stuck", "worker={} why={}", id_, m->message);
+        options_.crumb.set_cause(m->message);
+        ::_exit(exit_crashed);
     } else {
         if (type == "expect")
             if (const auto m = e.as<schema::Expect>()) last_expect_ = std::max(last_expect_, m->n);
@@ -339,7 +349,7 @@ void Loop::from_peer(std::vector<zmq::message_t> frames) {
         return bad_message(
             {Errc::bad_message, "a peer sent '" + parsed->type() + "', which is no data message", ""},
             "peer");
-    if (!stage_.intercept(*parsed, *this)) queue_.push_back(std::move(*parsed));
+    if (!stage_.intercept(*parsed, *this)) intake_.put_from_peer(std::move(*parsed));
 }
 
 void Loop::finished(const schema::Token& token) {
@@ -353,26 +363,43 @@ void Loop::finished(const schema::Token& token) {
         worked_.insert(token);  // a home lets go of chunks itself
 }
 
-void Loop::feed() {
+void Loop::feed(Clock::time_point now) {
     if (working_ || links_.blocked()) return;
-    auto& from = urgent_.empty() ? queue_ : urgent_;
-    if (from.empty()) return;
+    auto item = intake_.next(now);
+    if (!item) return;
     working_ = true;
-    to_work_.put(std::move(from.front()));
-    from.pop_front();
+    to_work_.put(std::move(*item));
+}
+
+void Loop::check_reload() {
+    if (!reload_check_.valid() || reload_check_.wait_for(milliseconds(0)) != std::future_status::ready)
+        return;
+    const auto ok = reload_check_.get();
+    if (ok) {
+        draining_ = reload_ = true;
+        return;
+    }
+    log::warn("reload_refused", "worker={} {}", id_, ok.error().text());
+    schema::ReloadRefused m;
+    m.code = code_name(ok.error().code);
+    m.message = ok.error().text();
+    broker_.send(bus::Envelope::make(m));
 }
 
 void Loop::work_thread() {
     name_thread(options_.stage);
     while (auto item = to_work_.take()) {
-        blocked_ns_ = 0;
-        work_since_ns_ = Clock::now().time_since_epoch().count();
+        alive();
+        bus::Envelope& message = item->message;
         schema::Token token;
-        if (const auto any = item->as<AnyItem>()) token = any->token;
+        if (const auto any = message.as<AnyItem>()) token = any->token;
+        options_.crumb.write(token, options_.stage,
+                             item->claim ? std::span<const schema::Piece>(item->claim->pieces)
+                                         : std::span<const schema::Piece>{});
         try {
-            stage_.work(*item, emit_);
+            stage_.work(message, emit_);
         } catch (const std::exception& e) {
-            log::error("work_failed", "type={} job={} why={}", item->type(), token.job, e.what());
+            log::error("work_failed", "type={} job={} why={}", message.type(), token.job, e.what());
             if (!token.unit.empty()) {
                 schema::Fail fail;
                 fail.token = token;
@@ -381,13 +408,14 @@ void Loop::work_thread() {
                 emit_.request(fail);
             }
         }
+        options_.crumb.clear();
         item.reset();
         work_since_ns_ = 0;
         results_.put([this, token] { finished(token); });
     }
 }
 
-Result<void> Loop::run(int stop_fd, double drain_s) {
+Result<Ended> Loop::run(int stop_fd, double drain_s) {
     name_thread(options_.stage + ".bus");
     std::jthread work([this] { work_thread(); });
     struct Ender {  // whatever way the loop ends, the work thread is let go first
@@ -398,54 +426,49 @@ Result<void> Loop::run(int stop_fd, double drain_s) {
             loop.results_.close();
         }
     } ender{*this};
+    drain_s_ = drain_s;
     std::optional<Clock::time_point> deadline;
-    Clock::time_point hello_at{};
     while (true) {
         const auto now = Clock::now();
-        if (!joined_ && now >= hello_at) {
-            say_hello();
-            hello_at = now + round_ * 2;
-        }
-        if (joined_ && now >= beat_at_) {
+        broker_.tick(now, hello_);
+        if (broker_.joined() && now >= beat_at_) {
             beat();
             beat_at_ = now + round_;
         }
-        for (auto& [req, r] : requests_)
-            if (now - r.sent >= round_ * 2) repeat(r);
+        check_reload();
         stage_.on_tick(now, *this);
         // A unit is let go when its work is done and its last request answered. (A home lets go by itself.)
         std::erase_if(worked_, [&](const schema::Token& t) {
-            if (std::any_of(requests_.begin(), requests_.end(),
-                            [&](const auto& r) { return r.second.token == t; }))
-                return false;
+            if (broker_.waits_for(t)) return false;
             release(t);
             return true;
         });
-        feed();
+        feed(now);
 
         if (draining_ && !deadline) {
-            deadline = now + milliseconds(std::int64_t(drain_s * 1000));
-            log::info("draining", "worker={} held={} queued={}", id_, held_.size(), queue_.size());
+            deadline = now + milliseconds(std::int64_t(drain_s_ * 1000));
+            log::info("draining", "worker={} held={} queued={}", id_, held_.size(), intake_.size());
             beat();
         }
         if (refused_) return *refused_;
         if (deadline && (idle() || now >= *deadline)) break;
 
         std::vector<zmq::pollitem_t> polled;
-        polled.push_back({dealer_.handle(), 0, ZMQ_POLLIN, 0});
+        polled.push_back({broker_.socket().handle(), 0, ZMQ_POLLIN, 0});
         polled.push_back({nullptr, stop_fd, short(draining_ ? 0 : ZMQ_POLLIN), 0});
         polled.push_back({nullptr, results_.fd(), short(links_.blocked() ? 0 : ZMQ_POLLIN), 0});
         // Not before the first PEERS: until then every home looks gone.
-        const bool read_peers = peers_n_ > 0 && (options_.slots > 0 || (!draining_ && queue_.empty()));
+        const bool read_peers = peers_n_ > 0 && (options_.slots > 0 || (!draining_ && intake_.empty()));
         polled.push_back({pull_.handle(), 0, short(read_peers ? ZMQ_POLLIN : 0), 0});
         for (auto* full : links_.full()) polled.push_back({full->handle(), 0, ZMQ_POLLOUT, 0});
-        const auto wake = std::min(joined_ ? beat_at_ : hello_at, now + round_);
+        auto wake = std::min(broker_.joined() ? beat_at_ : broker_.next_tick(now), now + round_);
+        if (const auto ripe = intake_.ripe(); ripe && !working_) wake = std::min(wake, *ripe);
         const auto wait =
             std::max<std::int64_t>(0, std::chrono::ceil<milliseconds>(wake - Clock::now()).count());
         zmq::poll(polled.data(), polled.size(), milliseconds(wait));
 
         if (polled[1].revents & ZMQ_POLLIN) draining_ = true;
-        while (auto frames = bus::receive(dealer_)) from_broker(std::move(*frames));
+        while (auto frames = broker_.receive()) from_broker(std::move(*frames));
         links_.flush();
         while (!links_.blocked()) {
             auto result = results_.try_take();
@@ -458,27 +481,30 @@ Result<void> Loop::run(int stop_fd, double drain_s) {
                 if (!frames) break;
                 from_peer(std::move(*frames));
             }
-        } else if (read_peers && queue_.empty()) {
+        } else if (read_peers && intake_.empty()) {
             if (auto frames = bus::receive(pull_)) from_peer(std::move(*frames));
         }
     }
-    std::vector<zmq::message_t> frames;
-    bus::Envelope::make(schema::Bye{}).append_to(frames);
-    dealer_.set(zmq::sockopt::linger, 200);
-    bus::send(dealer_, frames);
+    broker_.socket().set(zmq::sockopt::linger, 200);
+    broker_.send(bus::Envelope::make(schema::Bye{}));
     if (!ipc_path_.empty()) ::unlink(ipc_path_.c_str());
-    log::info("left", "worker={} items={} dropped={} bad_messages={}", id_, items_, links_.dropped(),
-              bad_messages_);
-    return {};
+    log::info("left", "worker={} items={} spared={} dropped={} bad_messages={}", id_, items_,
+              intake_.spared(), links_.dropped(), bad_messages_);
+    return reload_ ? Ended::reload : Ended::left;
 }
 
 }  // namespace
 
-Result<void> run_worker(zmq::context_t& context, Stage& stage, const Options& options, int stop_fd,
-                        double drain_s) {
-    auto broker = bus::broker_endpoints(options.broker);
-    if (!broker) return broker.error();
-    Loop loop(context, stage, options, std::move(*broker));
+Result<Ended> run_worker(zmq::context_t& context, Stage& stage, const Options& options, int stop_fd,
+                         double drain_s) {
+    std::vector<bus::BrokerEndpoints> brokers;
+    for (const auto& endpoint : options.brokers) {
+        auto broker = bus::broker_endpoints(endpoint);
+        if (!broker) return broker.error();
+        brokers.push_back(std::move(*broker));
+    }
+    if (brokers.empty()) return Error{Errc::invalid_argument, "a worker needs a broker's endpoint", ""};
+    Loop loop(context, stage, options, std::move(brokers));
     if (auto ok = loop.open(); !ok) return ok.error();
     return loop.run(stop_fd, drain_s);
 }

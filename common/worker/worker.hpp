@@ -4,17 +4,19 @@
 // See PROTOCOL.md sections 5 and 6.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/bus/endpoint.hpp"
+#include "common/worker/crumb.hpp"
 #include "common/worker/stage.hpp"
 
 namespace sl::worker {
 
 struct Options {
-    std::string broker;  // endpoint of the jobs socket
+    std::vector<std::string> brokers;  // endpoints of the jobs sockets; one of them leads
     std::string stage;
     std::string pool;         // default: the stage
     std::string run_dir;      // where the ipc socket of this worker goes; empty: none
@@ -24,11 +26,17 @@ struct Options {
     std::vector<std::string> roots;
     std::int32_t slots = 0;  // annotate
     std::int64_t round_ms = 250;
+    std::string supervisor;  // routing id of the supervisor; empty: none
+    mutable Crumb crumb;     // shared with it; written by the work thread
+    // `reload`: can today's configuration be served? On a thread of its own. Null: never.
+    std::function<Result<void>()> check_reload;
 };
 
-// Returns when stop_fd became readable and everything held was finished or handed back (`drain_s` at the
-// latest; 0: at once), or when the broker refused this worker.
-Result<void> run_worker(zmq::context_t& context, Stage& stage, const Options& options, int stop_fd,
-                        double drain_s = 10);
+enum class Ended { left, reload };  // reload: begin again with the configuration of today
+
+// Returns when stop_fd became readable, or the broker asked for it, and everything held was finished or
+// handed back (`drain_s` at the latest; 0: at once). An error: the broker refused this worker.
+Result<Ended> run_worker(zmq::context_t& context, Stage& stage, const Options& options, int stop_fd,
+                         double drain_s = 10);
 
 }  // namespace sl::worker

@@ -130,7 +130,7 @@ struct Sample<UnitDone> {
 };
 template <>
 struct Sample<Fail> {
-    static Fail make() { return {"fail", 9, token, "IO", "no space"}; }
+    static Fail make() { return {"fail", 9, token, "IO", "no space", "", {}}; }
 };
 template <>
 struct Sample<Welcome> {
@@ -174,7 +174,7 @@ struct Sample<Task> {
 };
 template <>
 struct Sample<Answer> {
-    static Answer make() { return {"answer", 9, "turn"}; }
+    static Answer make() { return {"answer", 9, "turn", ""}; }
 };
 template <>
 struct Sample<Nudge> {
@@ -264,11 +264,11 @@ TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
 TEST(GoldenFiles, EachBelongsToAMessageOfToday) {
     const std::set<std::string> gone;  // messages that were retired; their bytes stay
     std::set<std::string> names;
-    for (const char* n :
-         {"hello", "beat",      "bye",   "fetch",   "found",   "scanned",     "gathered", "step",
-          "done",  "unit_done", "fail",  "welcome", "refused", "beat_answer", "peers",    "expect",
-          "task",  "answer",    "nudge", "drain",   "chunk",   "source",      "batch",    "detections",
-          "take",  "took",      "exited", "reload_refused", "reload", "die"})
+    for (const char* n : {"hello",    "beat",        "bye",    "fetch",          "found",  "scanned",
+                          "gathered", "step",        "done",   "unit_done",      "fail",   "welcome",
+                          "refused",  "beat_answer", "peers",  "expect",         "task",   "answer",
+                          "nudge",    "drain",       "chunk",  "source",         "batch",  "detections",
+                          "take",     "took",        "exited", "reload_refused", "reload", "die"})
         names.insert(n);
     std::size_t n = 0;
     for (const auto& f : std::filesystem::directory_iterator(folder())) {

@@ -41,11 +41,11 @@ protected:
     void SetUp() override {
         dir_ = std::filesystem::temp_directory_path() / ("sl-loop-" + make_ulid());
         std::filesystem::create_directories(dir_);
-        options_.broker = "ipc://" + (dir_ / "broker").string();
+        options_.brokers = {"ipc://" + (dir_ / "broker").string()};
         options_.stage = "ingest";
         options_.run_dir = dir_.string();
         options_.round_ms = 40;
-        ASSERT_TRUE(bus::bind(router_, options_.broker + ".workers"));
+        ASSERT_TRUE(bus::bind(router_, options_.brokers[0] + ".workers"));
         thread_ = std::thread([this] { result_ = run_worker(context_, stage_, options_, stop_, 1); });
     }
     void TearDown() override {
@@ -114,7 +114,7 @@ protected:
     Options options_;
     SlowStage stage_;
     int stop_ = eventfd(0, EFD_CLOEXEC);
-    Result<void> result_;
+    Result<Ended> result_ = Ended::left;
     std::thread thread_;
     std::string worker_;
     int attempt_ = 0;
@@ -259,7 +259,8 @@ TEST_F(Loop, DrainFinishesWhatItHoldsThenSaysBye) {
     tell(a);
     expect("bye");
     thread_.join();
-    EXPECT_TRUE(result_);
+    ASSERT_TRUE(result_);
+    EXPECT_EQ(*result_, Ended::left);
 }
 
 TEST_F(Loop, ARefusedWorkerEndsWithTheReason) {

@@ -21,7 +21,13 @@ public:
     std::set<Token> held;
     bool drain = false;
 
-    void post(bus::Envelope item, bool) override { posted.push_back(std::move(item)); }
+    void post(bus::Envelope item) override { posted.push_back(std::move(item)); }
+    const schema::Peer* peer(const std::string& worker) const override {
+        const auto at = peers.find(worker);
+        return at == peers.end() ? nullptr : &at->second;
+    }
+    void send(bus::Envelope message) override { sent.push_back({0, {}, std::move(message)}); }
+    std::map<std::string, schema::Peer> peers;
     void forget(const Token&) override {}
     void hold(const Token& t) override { held.insert(t); }
     void release(const Token& t) override { held.erase(t); }
@@ -86,6 +92,36 @@ protected:
         for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));
         home.on_answer(s.token, a, e, bus);
     }
+    void join(const std::string& id, const std::string& stage) {
+        bus.peers[id] = {id, stage, stage == "detect" ? "detect/m@1" : stage, "", "", {}};
+    }
+    void leave(const std::string& id, const std::string& stage) {
+        join(id, stage);
+        const schema::Peer gone = bus.peers[id];
+        bus.peers.erase(id);
+        home.on_gone({gone}, bus);
+    }
+    void told(const std::string& ingest) {  // the broker's answer to the open FETCH
+        const auto& s = bus.last("fetch");
+        schema::Answer a;
+        a.req = s.req;
+        a.status = "ok";
+        a.from = ingest;
+        auto e = bus::Envelope::make(a);
+        home.on_answer(s.token, a, e, bus);
+    }
+    std::vector<Piece> take(const std::string& worker, std::vector<Piece> pieces,
+                            std::optional<Token> of = std::nullopt) {
+        schema::Take m;
+        m.token = of.value_or(token);
+        m.worker = worker;
+        m.pieces = std::move(pieces);
+        auto e = bus::Envelope::make(m);
+        home.intercept(e, bus);
+        const auto took = bus.last("took").message.as<schema::Took>();
+        EXPECT_EQ(took->worker, worker);
+        return took->pieces;
+    }
     void turn() {
         const auto& gathered = bus.last("gathered");
         schema::Bytes d = schema::encode(schema::Detections{});
@@ -148,28 +184,61 @@ TEST_F(HomeTest, TheFirstOfEachPieceWinsWhateverLeaseItTravelledUnder) {
     EXPECT_EQ(bus.count("gathered"), 1u);
 }
 
-TEST_F(HomeTest, WhenAWorkerIsGoneItAsksForWhatIsMissingOnly) {
+TEST_F(HomeTest, APieceIsWorkedOnByWhoTookIt) {
+    join("i", "ingest");
+    join("p", "preprocess");
+    join("q", "preprocess");
+    join("x", "detect");
+    join("y", "detect");
     expect_chunk();
-    answer("fetch", "ok");
+    told("i");
+    const std::vector<Piece> all{{-1, 0}, {0, 0}, {0, 1}};
+    EXPECT_EQ(take("p", all), all);
+    EXPECT_EQ(take("q", all), std::vector<Piece>{});  // p has them
+    EXPECT_EQ(take("p", all), all);                   // asked twice
+    EXPECT_EQ(take("x", {{0, 0}}), (std::vector<Piece>{{0, 0}}));
+    EXPECT_EQ(take("y", {{0, 0}}), std::vector<Piece>{});
+    EXPECT_EQ(take("q", all), std::vector<Piece>{});  // further along, or p's
     batch(token, 0);
-    schema::Peer gone;
-    gone.stage = "annotate";
-    home.on_gone({gone}, bus);
+    EXPECT_EQ(take("x", {{0, 0}}), std::vector<Piece>{});  // it is here
+    EXPECT_EQ(take("y", {{0, 1}}), (std::vector<Piece>{{0, 1}}));
+    bus.peers.erase("y");
+    EXPECT_EQ(take("x", {{0, 1}}), (std::vector<Piece>{{0, 1}}));  // who took it is gone
+    EXPECT_EQ(take("x", {{0, 1}}, Token{"job", "chunk", 0, 6, 1, 5}), std::vector<Piece>{});  // not held here
+}
+
+TEST_F(HomeTest, WhenAWorkerIsGoneItAsksForWhatMayHaveDiedWithItOnly) {
+    join("i", "ingest");
+    join("p", "preprocess");
+    join("x", "detect");
+    join("y", "detect");
+    expect_chunk(3);
+    told("i");
+    take("p", {{-1, 0}, {0, 0}, {0, 1}, {0, 2}});
+    take("x", {{0, 0}});
+    take("y", {{0, 1}});
+    leave("a", "annotate");
     EXPECT_EQ(bus.count("fetch"), 1u);
-    gone.stage = "detect";
-    home.on_gone({gone}, bus);
+    leave("i", "ingest");  // everything of it is further along
+    EXPECT_EQ(bus.count("fetch"), 1u);
+    leave("x", "detect");  // its own, and what may have lain in its queue: on the way from p to any
     ASSERT_EQ(bus.count("fetch"), 2u);
-    EXPECT_EQ(bus.last("fetch").message.as<schema::Fetch>()->pieces, (std::vector<Piece>{{-1, 0}, {0, 1}}));
-    home.on_gone({gone}, bus);  // one open request is enough: it is repeated until answered
+    EXPECT_EQ(bus.last("fetch").message.as<schema::Fetch>()->pieces, (std::vector<Piece>{{0, 0}, {0, 2}}));
+    leave("p", "preprocess");  // the source was still there; the open request is answered first
     EXPECT_EQ(bus.count("fetch"), 2u);
+    join("j", "ingest");
+    told("j");
+    ASSERT_EQ(bus.count("fetch"), 3u);
+    EXPECT_EQ(bus.last("fetch").message.as<schema::Fetch>()->pieces, (std::vector<Piece>{{-1, 0}}));
 }
 
 TEST_F(HomeTest, TheBackstopAsksAgainAfterSilence) {
+    join("i", "ingest");
     expect_chunk();
-    answer("fetch", "ok");
-    home.on_tick(Clock::now() + std::chrono::seconds(10), bus);
+    told("i");
+    home.on_tick(Clock::now() + std::chrono::seconds(4), bus);
     EXPECT_EQ(bus.count("fetch"), 1u);
-    home.on_tick(Clock::now() + std::chrono::seconds(16), bus);
+    home.on_tick(Clock::now() + std::chrono::seconds(6), bus);
     EXPECT_EQ(bus.count("fetch"), 2u);
 }
 

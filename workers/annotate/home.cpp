@@ -37,6 +37,10 @@ bool Home::intercept(bus::Envelope& e, worker::BusApi& api) {
         const auto m = e.as<schema::DetectionsMessage>();
         if (!m) return bad(m.error());
         piece(m->token, Piece{m->pool, m->batch}, e, &*m, api);
+    } else if (e.type() == "take") {
+        const auto m = e.as<schema::Take>();
+        if (!m) return bad(m.error());
+        take(*m, api);
     } else if (e.type() == "nudge") {
         const auto m = e.as<schema::Nudge>();
         if (!m) return bad(m.error());
@@ -54,19 +58,23 @@ void Home::expect(schema::Expect lease, worker::BusApi& api) {
         if (g->lease.token == lease.token || g->lease.token.attempt > lease.token.attempt)
             return;  // known, or older
         // A newer lease of a chunk that is held takes over what was gathered (rule 16).
-        const Token old = g->lease.token;
-        api.release(old);
-        on_drop(old);
+        Gather old = std::move(*g);
+        api.release(old.lease.token);
+        on_drop(old.lease.token);
+        if (old.phase == Phase::fetching && old.lease.recorded == lease.recorded) {
+            api.hold(lease.token);
+            old.lease = std::move(lease);
+            old.fetch = 0;
+            auto& kept = gathers_[key(old.lease.token)] = std::move(old);
+            return fetch(kept, api);
+        }
     }
     Gather g;
     api.hold(lease.token);
-    g.missing.insert(Piece{});
+    g.missing[Piece{}];
     if (!lease.recorded)
         for (std::int32_t pool = 0; pool < std::int32_t(lease.spec.pools.size()); ++pool)
-            for (std::int32_t b = 0; b < lease.row.batches; ++b) g.missing.insert({pool, b});
-    // Nothing was awaited until now: the time before is no gap between pieces.
-    const auto fetching = [](const auto& other) { return other.second.phase == Phase::fetching; };
-    if (std::none_of(gathers_.begin(), gathers_.end(), fetching)) arrived_ = Clock::now();
+            for (std::int32_t b = 0; b < lease.row.batches; ++b) g.missing[{pool, b}];
     const Key k = key(lease.token);
     g.lease = std::move(lease);
     auto& kept = gathers_[k] = std::move(g);
@@ -74,23 +82,59 @@ void Home::expect(schema::Expect lease, worker::BusApi& api) {
 }
 
 void Home::fetch(Gather& g, worker::BusApi& api) {
-    if (g.fetch_open || g.missing.empty()) return;
+    if (g.fetch != 0) return;  // what is asked meanwhile is fetched when this one is answered
+    g.fetching.clear();
+    for (const auto& [piece, place] : g.missing)
+        if (place.stage == Place::Stage::asked) g.fetching.push_back(piece);
+    if (g.fetching.empty()) return;
     schema::Fetch m;
     m.token = g.lease.token;
-    m.pieces.assign(g.missing.begin(), g.missing.end());
-    g.fetch_open = true;
-    api.request(m);
+    m.pieces = g.fetching;
+    g.fetch = api.request(m);
+}
+
+void Home::moved(Gather& g) {
+    const auto now = Clock::now();
+    gaps_.push_back(now - g.moved);
+    if (gaps_.size() > 20) gaps_.pop_front();
+    g.moved = moved_ = now;
+}
+
+// Names the pieces that `m.worker` shall work on, and moves their place to it (rule 9).
+void Home::take(const schema::Take& m, worker::BusApi& api) {
+    schema::Took answer;
+    answer.req = m.req;
+    answer.worker = m.worker;
+    const schema::Peer* asker = api.peer(m.worker);
+    Gather* g = find(m.token);
+    if (g && g->phase == Phase::fetching) {
+        for (const Piece& piece : m.pieces) {
+            const auto at = g->missing.find(piece);
+            if (at == g->missing.end()) continue;
+            // A worker that is not among the peers (it drains, or PEERS is on its way) tells no stage: only
+            // detect asks for one batch, and preprocess is told by asking for the source or for many.
+            const auto stage =
+                asker ? (asker->stage == "detect" ? Place::Stage::detect : Place::Stage::preprocess)
+                : m.pieces.size() == 1 && piece.pool >= 0 ? Place::Stage::detect
+                                                          : Place::Stage::preprocess;
+            Place& place = at->second;
+            const bool its = place.worker == m.worker || !api.peer(place.worker);
+            if (place.stage > stage || (place.stage == stage && !its)) continue;
+            answer.pieces.push_back(piece);
+            if (asker) place = {stage, m.worker};
+        }
+        if (!answer.pieces.empty()) moved(*g);
+    }
+    api.send(bus::Envelope::make(answer));
 }
 
 void Home::piece(const Token& token, Piece which, bus::Envelope& e, const schema::DetectionsMessage* m,
                  worker::BusApi& api) {
-    const auto now = Clock::now();
-    longest_gap_ = std::max(longest_gap_ * 19 / 20, now - arrived_);
-    arrived_ = now;
     Gather* g = find(token);
     // Pieces are pure functions of the chunk: the first wins, whatever lease it travelled under.
     if (!g || g->phase != Phase::fetching || !g->missing.contains(which)) return;
-    if (m && !m->error.empty()) return fail(*g, {code_from_name(m->error_code), m->error, ""}, api);
+    if (m && !m->error.empty()) return fail(*g, {code_from_name(m->error_code), m->error, ""}, api, which);
+    moved(*g);
     g->missing.erase(which);
     if (m)
         g->batches[which] = m->detections;
@@ -152,10 +196,18 @@ void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Enve
                      worker::BusApi& api) {
     Gather* g = find(token);
     if (!g || g->lease.token != token) return;
-    if (answer.req != g->request) {  // the answer to a FETCH
-        g->fetch_open = false;
-        return;
+    if (answer.req == g->fetch) {
+        g->fetch = 0;
+        moved(*g);
+        if (g->phase != Phase::fetching) return;
+        if (api.peer(answer.from))  // else it is gone already, and asked again
+            for (const Piece& p : g->fetching)
+                if (const auto at = g->missing.find(p);
+                    at != g->missing.end() && at->second.stage == Place::Stage::asked)
+                    at->second = {Place::Stage::ingest, answer.from};
+        return fetch(*g, api);
     }
+    if (answer.req != g->request) return;
     if (answer.status == "wait") {
         g->phase = Phase::waiting;
         g->asked = Clock::now();
@@ -175,7 +227,7 @@ void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Enve
         }
         LocalRender render;
         render.token = token;
-        api.post(bus::Envelope::make(render), false);
+        api.post(bus::Envelope::make(render));
     } else if (g->phase == Phase::committing) {
         let_go(token, api);
     }
@@ -227,11 +279,15 @@ void Home::rendered(const Token& token, Result<std::pair<std::vector<schema::Par
     g->request = api.request(m);
 }
 
-void Home::fail(Gather& g, const Error& error, worker::BusApi& api) {
+void Home::fail(Gather& g, const Error& error, worker::BusApi& api, std::optional<Piece> where) {
     schema::Fail m;
     m.token = g.lease.token;
     m.code = code_name(error.code);
     m.message = error.text();
+    if (where && where->pool >= 0 && std::size_t(where->pool) < g.lease.spec.pools.size()) {
+        m.pool = g.lease.spec.pools[std::size_t(where->pool)].name;
+        m.pieces = {*where};
+    }
     g.phase = Phase::committing;  // held and listed until the broker has heard of it
     g.request = api.request(m);
 }
@@ -250,15 +306,25 @@ void Home::on_drop(const Token& token) {
     if (it != gathers_.end() && it->second.lease.token == token) gathers_.erase(it);
 }
 
+// What died with a worker, or may have lain unread in one, is asked for again (rule 10).
 void Home::on_gone(const std::vector<schema::Peer>& gone, worker::BusApi& api) {
-    // What died with a worker is asked for again. Without TAKE notes nobody knows whose pieces they were,
-    // so all that is missing is asked for; doubles are harmless.
-    const bool upstream = std::any_of(gone.begin(), gone.end(), [](const auto& p) {
-        return p.stage == "ingest" || p.stage == "preprocess" || p.stage == "detect";
-    });
-    if (!upstream) return;
-    for (auto& [k, g] : gathers_)
-        if (g.phase == Phase::fetching) fetch(g, api);
+    const auto is_gone = [&](auto&& which) { return std::any_of(gone.begin(), gone.end(), which); };
+    const bool preprocess = is_gone([](const auto& p) { return p.stage == "preprocess"; });
+    for (auto& [k, g] : gathers_) {
+        if (g.phase != Phase::fetching) continue;
+        for (auto& [piece, place] : g.missing) {
+            if (place.stage == Place::Stage::asked) continue;
+            const bool next_gone =
+                place.stage == Place::Stage::ingest
+                    ? preprocess
+                    : place.stage == Place::Stage::preprocess && piece.pool >= 0 &&
+                          is_gone([&](const auto& p) {
+                              return p.pool == g.lease.spec.pools[std::size_t(piece.pool)].name;
+                          });
+            if (next_gone || !api.peer(place.worker)) place = {};
+        }
+        fetch(g, api);
+    }
 }
 
 void Home::on_tick(Clock::time_point now, worker::BusApi& api) {
@@ -273,14 +339,19 @@ void Home::on_tick(Clock::time_point now, worker::BusApi& api) {
     // A nudge is only a hint: it may be lost with the broker that had to send it.
     for (auto& [k, g] : gathers_)
         if (g.phase == Phase::waiting && now - g.asked > std::chrono::seconds(1)) ask_turn(g, api);
-    // The backstop: a message was lost without anybody's death.
+    // The backstop: a message was lost without anybody's death (rule 11).
+    Clock::duration longest{};
+    for (const auto gap : gaps_) longest = std::max(longest, gap);
     for (auto& [k, g] : gathers_) {
-        if (g.phase != Phase::fetching ||
-            now - arrived_ < std::max<Clock::duration>(g.patience, longest_gap_ * 4))
-            continue;
+        const Clock::duration patience = std::max<Clock::duration>(g.patience, longest * 4);
+        if (g.phase != Phase::fetching || g.fetch != 0 || now - g.moved < patience) continue;
+        // While others move it may only wait its turn in a queue; not for ever, though.
+        if (now - moved_ < patience && now - g.moved < patience * 4) continue;
         log::warn("pieces_overdue", "job={} stream={} seq={} missing={}", g.lease.token.job,
                   g.lease.token.stream, g.lease.token.seq, g.missing.size());
         g.patience *= 2;
+        g.moved = now;
+        for (auto& [piece, place] : g.missing) place = {};
         fetch(g, api);
     }
 }

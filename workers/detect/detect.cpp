@@ -7,6 +7,12 @@
 
 namespace sl::detect {
 
+std::optional<worker::Claim> DetectStage::claim(const bus::Envelope& item) const {
+    const auto batch = item.as<schema::BatchMessage>();
+    if (!batch) return std::nullopt;  // work() says what is wrong with it
+    return worker::Claim{batch->token, batch->home, {{batch->pool, batch->batch}}};
+}
+
 void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
     const auto batch = item.as<schema::BatchMessage>();
     if (!batch) {
@@ -38,6 +44,7 @@ void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
         return send();
     }
     for (std::size_t i = 0; i < batch->frames.size(); ++i) {
+        if (emit.stopped(batch->token)) return;
         const auto& frame = batch->frames[i];
         auto boxes = backend_->detect(tensors.subspan(i * n, n), thresholds);
         if (!boxes) {

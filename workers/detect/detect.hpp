@@ -13,6 +13,7 @@ class DetectStage final : public worker::Stage {
 public:
     explicit DetectStage(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}
     void work(bus::Envelope& item, worker::Emit& emit) override;
+    std::optional<worker::Claim> claim(const bus::Envelope& item) const override;
 
 private:
     std::unique_ptr<Backend> backend_;

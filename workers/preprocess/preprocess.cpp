@@ -10,6 +10,9 @@
 namespace sl::preprocess {
 namespace {
 
+// Of a chunk of thirty seconds; before memory is asked for them.
+constexpr std::int32_t most_batches = 1 << 16;
+
 // The batches of one pool. Which frames share a batch is a function of the chunk alone: sampled frames in
 // order, sixteen each; frames that did not decode make the last ones shorter, or empty.
 class Batcher {
@@ -80,8 +83,7 @@ private:
 
 Result<void> PreprocessStage::batches(const schema::ChunkMessage& chunk,
                                       std::span<const std::uint8_t> packets, worker::Emit& emit) {
-    constexpr std::int32_t most = 1 << 16;  // of a chunk of thirty seconds; before memory is asked for them
-    if (chunk.row.batches < 0 || chunk.row.batches > std::min(chunk.row.frames, most))
+    if (chunk.row.batches < 0 || chunk.row.batches > std::min(chunk.row.frames, most_batches))
         return Error{Errc::bad_message,
                      "cannot make " + std::to_string(chunk.row.batches) + " batches of a chunk of " +
                          std::to_string(chunk.row.frames) + " frames",
@@ -109,14 +111,35 @@ Result<void> PreprocessStage::batches(const schema::ChunkMessage& chunk,
                     failed = ok;
                     return false;
                 }
-            return emit.reachable(chunk.home) &&
+            return emit.reachable(chunk.home) && !emit.stopped(chunk.token) &&
                    !std::all_of(batchers.begin(), batchers.end(), [](const auto& b) { return b.done(); });
         });
     if (!failed) return failed;
     if (!report) return report.error();
-    if (!emit.reachable(chunk.home)) return {};
+    if (!emit.reachable(chunk.home) || emit.stopped(chunk.token)) return {};
     for (auto& b : batchers) b.finish(report->sampled_missing);
     return {};
+}
+
+std::optional<worker::Claim> PreprocessStage::claim(const bus::Envelope& item) const {
+    const auto chunk = item.as<schema::ChunkMessage>();
+    if (!chunk || chunk->row.batches < 0 || chunk->row.batches > most_batches) return std::nullopt;
+    worker::Claim claim{chunk->token, chunk->home, chunk->pieces};
+    if (claim.pieces.empty()) {
+        claim.pieces.emplace_back();
+        for (std::int32_t pool = 0; pool < std::int32_t(chunk->spec.pools.size()); ++pool)
+            for (std::int32_t b = 0; b < chunk->row.batches; ++b) claim.pieces.push_back({pool, b});
+    }
+    return claim;
+}
+
+void PreprocessStage::narrow(bus::Envelope& item, const std::vector<schema::Piece>& pieces) {
+    auto chunk = item.as<schema::ChunkMessage>();
+    if (!chunk) return;
+    chunk->pieces = pieces;
+    auto narrowed = bus::Envelope::make(*chunk);
+    narrowed.payload = std::move(item.payload);
+    item = std::move(narrowed);
 }
 
 void PreprocessStage::work(bus::Envelope& item, worker::Emit& emit) {

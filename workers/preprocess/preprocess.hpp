@@ -9,6 +9,8 @@ namespace sl::preprocess {
 class PreprocessStage final : public worker::Stage {
 public:
     void work(bus::Envelope& item, worker::Emit& emit) override;
+    std::optional<worker::Claim> claim(const bus::Envelope& item) const override;
+    void narrow(bus::Envelope& item, const std::vector<schema::Piece>& pieces) override;
 
 private:
     Result<void> batches(const schema::ChunkMessage& chunk, std::span<const std::uint8_t> packets,
