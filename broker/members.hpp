@@ -19,7 +19,7 @@ struct Member {
     bool listed = false;                           // since this broker leads
     std::uint64_t expects = 0;                     // number of the last EXPECT that was sent to it
     std::map<schema::Token, std::uint64_t> slots;  // used slots: token → number of its EXPECT
-    std::int64_t items = 0, busy_ms = 0, dropped = 0, bad_messages = 0;
+    std::int64_t items = 0, busy_ms = 0, still_ms = 0, dropped = 0, bad_messages = 0;
     std::string last_error;
     bool draining = false;
     bool told_to_die = false;

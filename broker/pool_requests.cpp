@@ -81,10 +81,10 @@ void Core::tend_pools(Clock::time_point now) {
         send_worker(order.worker, bus::Envelope::make(order.message));
     members_.open_pools = pools_.open(now);
     for (auto& [id, m] : members_.all()) {
-        if (m.busy_ms < options_.stuck_ms || m.told_to_die) continue;
+        if (m.still_ms < options_.stuck_ms || m.told_to_die) continue;
         m.told_to_die = true;
         schema::Die die;
-        die.message = "no sign of life for " + std::to_string(m.busy_ms / 1000) + " s from what it works on";
+        die.message = "no sign of life for " + std::to_string(m.still_ms / 1000) + " s from what it works on";
         log::warn("worker_stuck", "worker={} pool={} {}", id, m.hello.pool, die.message);
         pools_.note(m.hello.pool, "worker " + id + ": " + die.message);
         send_worker(id, bus::Envelope::make(die));

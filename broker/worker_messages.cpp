@@ -152,6 +152,7 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
     m.listed = true;
     m.items = beat.items;
     m.busy_ms = beat.busy_ms;
+    m.still_ms = beat.still_ms;
     m.dropped = beat.dropped;
     m.bad_messages = beat.bad_messages;
     if (beat.last_error != m.last_error) pools_.note(m.hello.pool, m.last_error = beat.last_error);

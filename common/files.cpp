@@ -37,9 +37,7 @@ struct Digest {
 
 Error io_error(const std::string& what, const std::string& path) {
     const int e = errno;
-    return Error{e == ENOENT ? Errc::not_found : Errc::io,
-                 "cannot " + what + " " + path + ": " + std::strerror(e),
-                 e == ENOSPC ? "free some space on that disk" : ""};
+    return Error{code_of(e), "cannot " + what + " " + path + ": " + std::strerror(e), hint_of(e)};
 }
 
 struct Fd {
@@ -81,6 +79,30 @@ Result<std::string> place(const std::string& root_name, const std::string& root,
 }
 
 }  // namespace
+
+Errc code_of(int error) {
+    switch (error) {
+        case ENOENT:
+            return Errc::not_found;
+        case ENOSPC:
+        case EDQUOT:
+            return Errc::unavailable;
+        default:
+            return Errc::io;
+    }
+}
+
+std::string hint_of(int error) {
+    switch (error) {
+        case ENOSPC:
+        case EDQUOT:
+            return "free some space on that disk: the work goes on by itself";
+        case EACCES:
+            return "let this user write there";
+        default:
+            return "";
+    }
+}
 
 std::string sha256(std::span<const std::uint8_t> bytes) {
     Digest d;

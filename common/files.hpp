@@ -11,6 +11,11 @@
 
 namespace sl::files {
 
+// What a system call's error means: not_found, unavailable (no space or quota: it may come back, and nothing
+// is wrong with the work), else io. And what to do about it.
+Errc code_of(int error);
+std::string hint_of(int error);
+
 // Lower-case hex SHA-256.
 std::string sha256(std::span<const std::uint8_t> bytes);
 std::string sha256(std::string_view bytes);

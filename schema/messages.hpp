@@ -43,8 +43,9 @@ struct Beat {  // each round
     std::int64_t bad_messages = 0;                  // refused so far
     std::int64_t dropped = 0;                       // messages for peers that were gone
     std::string last_error;                         // the last unit that failed here, and why
+    std::int64_t still_ms = 0;                      // since the last sign of life of the item at work
     MSGPACK_DEFINE_MAP(type, epoch, last, held, busy_ms, items, job_items, draining, peers, bad_messages,
-                       dropped, last_error)
+                       dropped, last_error, still_ms)
 };
 
 struct Bye {

@@ -50,9 +50,9 @@ ChunkFileWriter::~ChunkFileWriter() {
 
 Error ChunkFileWriter::failure(const std::string& what) const {
     const int e = errno;
-    return Error{
-        Errc::io, "cannot " + what + " the lossless intermediate " + tmp_ + ": " + std::strerror(e),
-        e == ENOSPC ? "free some space on that disk" : "does the folder exist, and may it be written?"};
+    return Error{files::code_of(e),
+                 "cannot " + what + " the lossless intermediate " + tmp_ + ": " + std::strerror(e),
+                 files::hint_of(e)};
 }
 
 Result<void> ChunkFileWriter::add(std::span<const std::uint8_t> chunk) {

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "common/files.hpp"
+
 namespace sl::media {
 namespace {
 
@@ -57,6 +59,11 @@ std::string av_text(int error) {
 
 Error av_failure(Errc code, const std::string& what, const std::string& on, int error,
                  const std::string& hint) {
+    if (error == AVERROR(ENOSPC) || error == AVERROR(EDQUOT)) {  // whatever was being done
+        code = files::code_of(AVUNERROR(error));
+        return Error{code, "cannot " + what + " " + on + ": " + av_text(error),
+                     files::hint_of(AVUNERROR(error))};
+    }
     return Error{code, "cannot " + what + " " + on + ": " + av_text(error), hint};
 }
 

@@ -110,9 +110,11 @@ private:
     private:
         // Time blocked here is not time at work: the peers are full, the item is not stuck.
         void put(std::function<void()> f) {
-            loop_.work_since_ns_ = 0;
+            const auto before = Clock::now();
+            loop_.alive_ns_ = INT64_MAX;
             loop_.results_.put(std::move(f));
             loop_.alive();
+            loop_.blocked_ns_ += (Clock::now() - before).count();
         }
         Loop& loop_;
     };
@@ -121,7 +123,8 @@ private:
     void feed(Clock::time_point now);
     schema::Bytes hello() const;
     void beat();
-    void alive() { work_since_ns_ = Clock::now().time_since_epoch().count(); }
+    static std::int64_t clock_ns() { return Clock::now().time_since_epoch().count(); }
+    void alive() { alive_ns_ = clock_ns(); }
     void check_reload();
     void from_broker(std::vector<zmq::message_t> frames);
     void from_peer(std::vector<zmq::message_t> frames);
@@ -169,8 +172,8 @@ private:
     WorkEmit emit_;
     Mailbox<Intake::Item> to_work_{1};
     Mailbox<std::function<void()>> results_{4};
-    std::atomic<std::int64_t> work_since_ns_{
-        0};  // last sign of life of the item at work; 0: none, or blocked
+    std::atomic<std::int64_t> work_since_ns_{0}, blocked_ns_{0};
+    std::atomic<std::int64_t> alive_ns_{0};  // last sign of life of the item at work; future: blocked
     std::atomic<bool> abandon_{false};
     mutable std::mutex mutex_;
     std::set<schema::Token> stopped_;  // guarded by mutex_
@@ -224,7 +227,9 @@ void Loop::beat() {
     beat.last = last_expect_;
     beat.held.assign(held_.begin(), held_.end());
     if (const auto since = work_since_ns_.load(); since != 0)
-        beat.busy_ms = (Clock::now().time_since_epoch().count() - since) / 1'000'000;
+        beat.busy_ms = std::max<std::int64_t>(0, (clock_ns() - since - blocked_ns_) / 1'000'000);
+    if (const auto sign = alive_ns_.load(); beat.busy_ms > 0)
+        beat.still_ms = std::max<std::int64_t>(0, (clock_ns() - sign) / 1'000'000);
     beat.items = items_;
     beat.job_items = job_items_;
     beat.draining = draining_;
@@ -389,7 +394,9 @@ void Loop::check_reload() {
 void Loop::work_thread() {
     name_thread(options_.stage);
     while (auto item = to_work_.take()) {
+        blocked_ns_ = 0;
         alive();
+        work_since_ns_ = clock_ns();
         bus::Envelope& message = item->message;
         schema::Token token;
         if (const auto any = message.as<AnyItem>()) token = any->token;

@@ -22,7 +22,22 @@ public:
     std::atomic<bool> go{false};
     std::atomic<int> items{0};
     std::atomic<bool> reached{false};
+    std::vector<schema::Piece> pieces;  // of the last chunk that was worked on
+    std::optional<Claim> claim(const bus::Envelope& item) const override {
+        const auto chunk = item.as<schema::ChunkMessage>();
+        return chunk ? std::optional(Claim{chunk->token, chunk->home, chunk->pieces}) : std::nullopt;
+    }
+    void narrow(bus::Envelope& item, const std::vector<schema::Piece>& wanted) override {
+        auto chunk = item.as<schema::ChunkMessage>();
+        chunk->pieces = wanted;
+        item = bus::Envelope::make(*chunk);
+    }
     void work(bus::Envelope& item, Emit& emit) override {
+        if (item.type() == "chunk") {
+            pieces = item.as<schema::ChunkMessage>()->pieces;
+            ++items;
+            return;
+        }
         const auto task = item.as<schema::Task>();
         if (!task) return;
         while (!go && !emit.stopped(task->token)) std::this_thread::sleep_for(1ms);
@@ -42,6 +57,10 @@ protected:
         dir_ = std::filesystem::temp_directory_path() / ("sl-loop-" + make_ulid());
         std::filesystem::create_directories(dir_);
         options_.brokers = {"ipc://" + (dir_ / "broker").string()};
+        if (standby_) options_.brokers.push_back("ipc://" + (dir_ / "standby").string());
+        options_.check_reload = [this] {
+            return config_ok_ ? Result<void>{} : Error{Errc::invalid_argument, "line 7", ""};
+        };
         options_.stage = "ingest";
         options_.run_dir = dir_.string();
         options_.round_ms = 40;
@@ -108,13 +127,36 @@ protected:
         return t.token;
     }
 
+    // A chunk from a peer with these pieces, once the worker knows peers at all.
+    void chunk(const schema::Hello& hello, std::vector<schema::Piece> pieces) {
+        schema::Peers peers;
+        peers.epoch = 5;
+        peers.n = 1;
+        peers.workers = {{"home", "annotate", "annotate", "h", "p", {"tcp://127.0.0.1:1"}}};
+        tell(peers);
+        schema::ChunkMessage m;
+        m.token = {"job", "chunk", 0, 3, 1, 1};
+        m.home = "home";
+        m.pieces = std::move(pieces);
+        std::vector<zmq::message_t> frames;
+        bus::Envelope::make(m).append_to(frames);
+        if (!push_) {
+            push_.emplace(bus::make_socket(context_, bus::Kind::push_home));
+            ASSERT_TRUE(bus::connect(*push_, hello.endpoints.front()));
+        }
+        bus::send(*push_, frames);
+    }
+
     zmq::context_t context_;
+    std::optional<zmq::socket_t> push_;
     zmq::socket_t router_ = bus::make_socket(context_, bus::Kind::workers_router);
     std::filesystem::path dir_;
     Options options_;
     SlowStage stage_;
     int stop_ = eventfd(0, EFD_CLOEXEC);
     Result<Ended> result_ = Ended::left;
+    bool standby_ = false;
+    std::atomic<bool> config_ok_{true};
     std::thread thread_;
     std::string worker_;
     int attempt_ = 0;
@@ -261,6 +303,93 @@ TEST_F(Loop, DrainFinishesWhatItHoldsThenSaysBye) {
     thread_.join();
     ASSERT_TRUE(result_);
     EXPECT_EQ(*result_, Ended::left);
+}
+
+TEST_F(Loop, WorksOnWhatTheHomeNamesAndOnNothingElse) {
+    const auto hello = join();
+    chunk(hello, {{-1, 0}, {0, 0}, {0, 1}});
+    auto take = expect("take").as<schema::Take>();
+    EXPECT_EQ(take->home, "home");
+    EXPECT_EQ(take->pieces.size(), 3u);
+    tell(schema::Took{"took", take->req, "", {{0, 1}}});
+    while (stage_.items == 0) std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(stage_.pieces, (std::vector<schema::Piece>{{0, 1}}));
+    chunk(hello, {{0, 2}});
+    take = expect("take").as<schema::Take>();
+    tell(schema::Took{"took", take->req, "", {}});
+    chunk(hello, {{0, 3}});  // read only when the one before it was dropped
+    take = expect("take").as<schema::Take>();
+    EXPECT_EQ(take->pieces, (std::vector<schema::Piece>{{0, 3}}));
+    while (stage_.items < 2) std::this_thread::sleep_for(1ms);  // no answer: it works on it
+    EXPECT_EQ(stage_.pieces, (std::vector<schema::Piece>{{0, 3}}));
+}
+
+TEST_F(Loop, AReloadThatCannotBeIsRefusedAndOneThatCanEndsTheWorkerForIt) {
+    join();
+    config_ok_ = false;
+    tell(schema::Reload{"reload", 1000});
+    const auto refused = expect("reload_refused").as<schema::ReloadRefused>();
+    EXPECT_EQ(refused->code, "INVALID_PARAMS");
+    EXPECT_EQ(refused->message, "line 7");
+    config_ok_ = true;
+    tell(schema::Reload{"reload", 1000});
+    expect("bye");
+    thread_.join();
+    ASSERT_TRUE(result_);
+    EXPECT_EQ(*result_, Ended::reload);
+}
+
+class LoopWithStandby : public Loop {
+protected:
+    LoopWithStandby() { standby_ = true; }
+};
+
+TEST_F(LoopWithStandby, MovesToTheNextBrokerWhenThisOneIsSilentAndTakesWhatIsOpenAlong) {
+    join();
+    stage_.go = true;
+    give();
+    const auto first = expect("unit_done").as<schema::UnitDone>();
+    router_ = bus::make_socket(context_, bus::Kind::workers_router);  // the other broker takes over
+    ASSERT_TRUE(bus::bind(router_, options_.brokers[1] + ".workers"));
+    join(6);
+    EXPECT_EQ(expect("unit_done").as<schema::UnitDone>()->req, first->req);
+}
+
+TEST_F(Loop, AnItemThatShowsSignsOfLifeIsBusyNotStill) {
+    join();
+    give();
+    schema::Beat beat;
+    while (beat.busy_ms < 300) beat = *expect("beat").as<schema::Beat>();
+    EXPECT_LT(beat.still_ms, 200);  // the stage asks every millisecond
+}
+
+// A process of its own: it ends.
+TEST(LoopProcess, AnOrderToDieEndsTheProcess) {
+    const auto dir = std::filesystem::temp_directory_path() / ("sl-loop-" + make_ulid());
+    std::filesystem::create_directories(dir);
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(
+        {
+            Options options;
+            options.brokers = {"ipc://" + (dir / "broker").string()};
+            options.stage = "ingest";
+            options.run_dir = dir.string();
+            zmq::context_t context;
+            auto router = bus::make_socket(context, bus::Kind::workers_router);
+            if (!bus::bind(router, options.brokers[0] + ".workers")) std::_Exit(1);
+            const std::jthread broker([&] {
+                std::optional<std::vector<zmq::message_t>> hello;
+                while (!(hello = bus::receive(router))) std::this_thread::sleep_for(1ms);
+                std::vector<zmq::message_t> frames;
+                frames.push_back(std::move(hello->front()));
+                bus::Envelope::make(schema::Die{"die", "over the limit"}).append_to(frames);
+                bus::send(router, frames);
+            });
+            SlowStage stage;
+            (void)run_worker(context, stage, options, eventfd(0, 0), 1);
+        },
+        ::testing::ExitedWithCode(exit_crashed), "");
+    std::filesystem::remove_all(dir);
 }
 
 TEST_F(Loop, ARefusedWorkerEndsWithTheReason) {

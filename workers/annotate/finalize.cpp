@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "common/files.hpp"
 #include "common/ids.hpp"
 #include "common/log.hpp"
 #include "workers/annotate/annotate.hpp"
@@ -42,7 +43,9 @@ Result<StreamReport> join_stream(const Roots& roots, const schema::Task& task,
     std::error_code ec;
     const std::string dir = out + "/" + stream.info.name;
     fs::create_directories(dir, ec);
-    if (ec) return Error{Errc::io, "cannot create " + dir + ": " + ec.message(), ""};
+    if (ec)
+        return Error{files::code_of(ec.value()), "cannot create " + dir + ": " + ec.message(),
+                     files::hint_of(ec.value())};
     auto chosen = chosen_exporters(task.spec);
     if (!chosen) return chosen.error();
     std::string source;
@@ -81,13 +84,25 @@ Result<std::string> finalize(const Roots& roots, const schema::Task& task,
         // A job whose scan failed made no folder. (A swept one would not be finalized: its token is stale.)
         std::error_code ec;
         fs::create_directories(*work, ec);
-        if (ec) return Error{Errc::io, "cannot create the work folder " + *work + ": " + ec.message(), ""};
+        if (ec)
+            return Error{files::code_of(ec.value()),
+                         "cannot create the work folder " + *work + ": " + ec.message(),
+                         files::hint_of(ec.value())};
     }
     const std::string out =
         *work + "/final." + std::to_string(task.token.attempt) + "-" + std::to_string(task.token.nonce);
+    struct Unfinished {  // on a full disk nothing may be left behind at each try
+        std::string path;
+        ~Unfinished() {
+            std::error_code ignored;
+            if (!path.empty()) fs::remove_all(path, ignored);
+        }
+    } unfinished{out};
     std::error_code ec;
     fs::create_directory(out, ec);
-    if (ec) return Error{Errc::io, "cannot create " + out + ": " + ec.message(), ""};
+    if (ec)
+        return Error{files::code_of(ec.value()), "cannot create " + out + ": " + ec.message(),
+                     files::hint_of(ec.value())};
 
     JobReport report;
     report.job = task.spec.job;
@@ -107,10 +122,14 @@ Result<std::string> finalize(const Roots& roots, const schema::Task& task,
     // An earlier lease may have come this far: the same result is success, anything else is replaced whole.
     if (const auto old = files::read(*target + "/manifest.json"); old && *old == manifest) return digest;
     fs::create_directories(fs::path(*target).parent_path(), ec);
-    if (::renameat2(AT_FDCWD, out.c_str(), AT_FDCWD, target->c_str(), RENAME_NOREPLACE) != 0) {
+    if (::renameat2(AT_FDCWD, out.c_str(), AT_FDCWD, target->c_str(), RENAME_NOREPLACE) == 0) {
+        unfinished.path.clear();
+    } else {
         if (errno != EEXIST ||
             ::renameat2(AT_FDCWD, out.c_str(), AT_FDCWD, target->c_str(), RENAME_EXCHANGE) != 0)
-            return Error{Errc::io, "cannot move the results to " + *target + ": " + std::strerror(errno), ""};
+            return Error{files::code_of(errno),
+                         "cannot move the results to " + *target + ": " + std::strerror(errno),
+                         files::hint_of(errno)};
     }
     if (auto ok = files::sync(fs::path(*target).parent_path().string()); !ok) return ok.error();
     return digest;
@@ -124,12 +143,15 @@ Result<void> sweep(const Roots& roots, const schema::Task& task) {
         const std::string trash = fs::path(*path).parent_path().string() + "/.trash-" + task.spec.job + "-" +
                                   std::to_string(task.token.nonce);
         if (::rename(path->c_str(), trash.c_str()) != 0)
-            return errno == ENOENT
-                       ? Result<void>{}
-                       : Error{Errc::io, "cannot move " + *path + " away: " + std::strerror(errno), ""};
+            return errno == ENOENT ? Result<void>{}
+                                   : Error{files::code_of(errno),
+                                           "cannot move " + *path + " away: " + std::strerror(errno),
+                                           files::hint_of(errno)};
         std::error_code ec;
         fs::remove_all(trash, ec);
-        if (ec) return Error{Errc::io, "cannot remove " + trash + ": " + ec.message(), ""};
+        if (ec)
+            return Error{files::code_of(ec.value()), "cannot remove " + trash + ": " + ec.message(),
+                         files::hint_of(ec.value())};
         return {};
     };
     if (auto ok = remove(work_path(task.spec)); !ok) return ok;

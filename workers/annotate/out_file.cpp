@@ -15,11 +15,8 @@ namespace {
 constexpr std::size_t buffer_bytes = 64 << 10;
 
 Error file_error(const char* what, const std::string& path, int code) {
-    return {code == ENOENT ? Errc::not_found : Errc::io,
-            std::string("cannot ") + what + " " + path + ": " + std::strerror(code),
-            code == ENOSPC   ? "free some space on that disk"
-            : code == EACCES ? "let this user write there"
-                             : ""};
+    return {files::code_of(code), std::string("cannot ") + what + " " + path + ": " + std::strerror(code),
+            files::hint_of(code)};
 }
 
 // path.tmp, complete and on the disk, becomes path.

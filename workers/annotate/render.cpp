@@ -39,7 +39,10 @@ struct OpenPart {
         std::error_code ec;
         const auto bytes = std::int64_t(fs::file_size(tmp(), ec));
         if (!ec) fs::rename(tmp(), path, ec);
-        if (ec) return Error{Errc::io, "cannot rename " + tmp() + " to " + path + ": " + ec.message(), ""};
+        if (ec)
+            return Error{files::code_of(ec.value()),
+                         "cannot rename " + tmp() + " to " + path + ": " + ec.message(),
+                         files::hint_of(ec.value())};
         path.clear();
         return schema::Part{kind, parts_rel + "/" + name, bytes, *sum};
     }

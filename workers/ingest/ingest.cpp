@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "common/files.hpp"
 #include "common/log.hpp"
 
 namespace sl::ingest {
@@ -146,8 +147,9 @@ Result<void> IngestStage::prepare(const schema::Task& task, std::size_t streams)
     for (std::size_t i = 0; !ec && i < streams; ++i)
         fs::create_directories(*work + "/parts/" + std::to_string(i), ec);
     if (ec)
-        return Error{Errc::io, "cannot create the work folder " + *work + ": " + ec.message(),
-                     "check space and permissions of the output's root"};
+        return Error{files::code_of(ec.value()),
+                     "cannot create the work folder " + *work + ": " + ec.message(),
+                     files::hint_of(ec.value())};
     return {};
 }
 
@@ -198,6 +200,7 @@ void IngestStage::scan(const schema::Task& task, worker::Emit& emit) {
             if (!m.info.recut.path.empty()) m.info.recut = recut;
         } else {
             if (scan.error().code == Errc::canceled) return;
+            if (scan.error().code == Errc::unavailable) return fail(scan.error());  // no fault of the file
             m.error_code = code_name(scan.error().code);
             m.error = scan.error().text();
         }
