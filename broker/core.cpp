@@ -228,6 +228,8 @@ void Core::carry_out(const Grant& g) {
         for (const auto& p : job->spec.pools) table_.pin(*job, p.name, members_.engine(p.name), journal_);
         later([this, worker = g.worker, m = std::move(m)] {
             if (Member* to = members_.find(worker)) to->expects = std::max(to->expects, m.n);
+            log::debug("leased", "unit=chunk job={} stream={} seq={} attempt={} holder={}", m.token.job,
+                       m.token.stream, m.token.seq, m.token.attempt, worker);
             send_worker(worker, bus::Envelope::make(m));
         });
         return;
@@ -254,7 +256,11 @@ void Core::carry_out(const Grant& g) {
         }
     }
     granted_[m.token] = Clock::now();
-    later([this, worker = g.worker, m = std::move(m)] { send_worker(worker, bus::Envelope::make(m)); });
+    later([this, worker = g.worker, m = std::move(m)] {
+        log::debug("leased", "unit={} job={} attempt={} holder={}", m.token.unit, m.token.job,
+                   m.token.attempt, worker);
+        send_worker(worker, bus::Envelope::make(m));
+    });
 }
 
 void Core::send_peers() {

@@ -222,6 +222,8 @@ void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
     m.stream = job.streams[std::size_t(fetch.token.stream)].info;
     m.row = table_.chunk(fetch.token)->row;
     m.pieces = fetch.pieces;
+    log::debug("fetched", "job={} stream={} seq={} attempt={} pieces={} home={} ingest={}", m.token.job,
+               m.token.stream, m.token.seq, m.token.attempt, m.pieces.size(), worker, ingests[pick]);
     send_worker(ingests[pick], bus::Envelope::make(m));
     schema::Answer told;
     told.req = fetch.req;
