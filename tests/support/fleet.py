@@ -106,13 +106,20 @@ class Refused(Exception):
 
 
 class Client:
-    """One DEALER on the jobs socket; a request without an answer is sent again."""
+    """One DEALER on the jobs socket; a request without an answer is sent again, to the next broker of `endpoint`
+    (one, or several with commas between)."""
 
     def __init__(self, endpoint):
+        self.endpoints = endpoint.split(",")
+        self.socket = None
+        self._connect()
+
+    def _connect(self):
+        self.close()
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
-        self.socket.connect(endpoint)
+        self.socket.connect(self.endpoints[0])
 
     def request(self, limit_s=30, **fields):
         req = uuid.uuid4().hex
@@ -120,7 +127,7 @@ class Client:
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             self.socket.send_multipart(message)
-            again = min(deadline, time.monotonic() + 2)
+            again = min(deadline, time.monotonic() + (0.5 if len(self.endpoints) > 1 else 2))
             while self.socket.poll(max(0, int((again - time.monotonic()) * 1000))):
                 reply = msgpack.unpackb(self.socket.recv_multipart()[1], strict_map_key=False)
                 if reply.get("req") != req:
@@ -128,10 +135,14 @@ class Client:
                 if not reply["ok"]:
                     raise Refused(reply)
                 return reply
+            if len(self.endpoints) > 1:
+                self.endpoints.append(self.endpoints.pop(0))
+                self._connect()
         raise AssertionError(f"the broker did not answer {fields.get('type')} within {limit_s} s")
 
     def close(self):
-        self.socket.close()
+        if self.socket:
+            self.socket.close()
 
 
 # --- the fleet ------------------------------------------------------------------------------------------------
