@@ -62,7 +62,7 @@ Result<void> Core::run(int stop_fd) {
                 break;
         welcome_subscriber();
         if (now >= quiet_until_) {
-            judge();
+            if (!store_.away()) judge();  // its verdicts could not be kept (rule 28)
             tend_pools(now);
             if (peers_changed_) send_peers();
             grant();
@@ -205,6 +205,11 @@ void Core::release(const schema::Token& token, const std::string& holder) {
     while (released_.size() > 1000) released_.erase(released_.begin());  // ULIDs: of the oldest job
 }
 
+// A lease runs from when its holder can know of it: the batch that records it may take longer than a lease.
+void Core::begin_lease(const schema::Token& token) {
+    if (const auto at = granted_.find(token); at != granted_.end()) at->second = Clock::now();
+}
+
 void Core::grant() {
     if (store_.away()) return;
     while (const auto g = next_grant(table_, members_, options_.limits, Clock::now())) carry_out(*g);
@@ -224,10 +229,11 @@ void Core::carry_out(const Grant& g) {
         m.row = s.chunks[std::size_t(g.seq)].row;
         m.recorded = s.detections.contains(g.seq);
         home.slots[m.token] = m.n;
-        granted_[m.token] = Clock::now();
+        granted_[m.token] = not_sent;
         for (const auto& p : job->spec.pools) table_.pin(*job, p.name, members_.engine(p.name), journal_);
         later([this, worker = g.worker, m = std::move(m)] {
             if (Member* to = members_.find(worker)) to->expects = std::max(to->expects, m.n);
+            begin_lease(m.token);
             log::debug("leased", "unit=chunk job={} stream={} seq={} attempt={} holder={}", m.token.job,
                        m.token.stream, m.token.seq, m.token.attempt, worker);
             send_worker(worker, bus::Envelope::make(m));
@@ -255,8 +261,9 @@ void Core::carry_out(const Grant& g) {
             m.keep_outputs = job->state != JobState::canceled || job->keep_partial;
         }
     }
-    granted_[m.token] = Clock::now();
+    granted_[m.token] = not_sent;
     later([this, worker = g.worker, m = std::move(m)] {
+        begin_lease(m.token);
         log::debug("leased", "unit={} job={} attempt={} holder={}", m.token.unit, m.token.job,
                    m.token.attempt, worker);
         send_worker(worker, bus::Envelope::make(m));

@@ -42,6 +42,7 @@ private:
     void judge();
     void lose(const std::string& worker, const char* kind);
     void release(const schema::Token& token, const std::string& holder);
+    void begin_lease(const schema::Token& token);
     void grant();
     void carry_out(const Grant& grant);
     void send_peers();
@@ -104,9 +105,10 @@ private:
     std::uint64_t batch_number_ = 0;
     std::optional<Error> ended_;
 
-    std::deque<store::LogEntry> recent_;                  // what `log` answers from
-    Clock::time_point quiet_until_;                       // nobody is judged and nothing granted before
-    std::map<schema::Token, Clock::time_point> granted_;  // when, for leases not listed yet
+    std::deque<store::LogEntry> recent_;  // what `log` answers from
+    Clock::time_point quiet_until_;       // nobody is judged and nothing granted before
+    static constexpr auto not_sent = Clock::time_point::max();
+    std::map<schema::Token, Clock::time_point> granted_;  // when its holder was told, or last listed it
     bool peers_changed_ = false;
     std::uint64_t peers_n_ = 0;
     std::uint64_t expects_ = 0;  // numbers the EXPECTs of this term

@@ -5,3 +5,4 @@ foreach(test chaos_test)
   set_tests_properties(chaos/${test} PROPERTIES LABELS chaos TIMEOUT 600 SKIP_RETURN_CODE 77 RUN_SERIAL ON ENVIRONMENT
     "SIGHTLINE_SOURCE_DIR=${CMAKE_SOURCE_DIR};SIGHTLINE_BINARY_DIR=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+sl_test(unit/dead_sockets_test DEPS sl_bus sl_test_servers)

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "common/bus/dead_sockets.hpp"
 #include "common/log.hpp"
 #include "common/mailbox.hpp"
 #include "common/thread_name.hpp"
@@ -190,6 +191,7 @@ Result<void> Loop::open() {
             if (ec)
                 return Error{Errc::io,
                              "cannot create the run folder " + options_.run_dir + ": " + ec.message(), ""};
+            bus::remove_dead_sockets(options_.run_dir);  // of workers that were killed here
             ipc_path_ = options_.run_dir + "/" + id_;
             endpoints_.push_back("ipc://" + ipc_path_);
         }
