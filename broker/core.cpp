@@ -316,7 +316,7 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
                           lead ? "broker " + lead->leader + " leads" : lead.error().text());
             said = true;
             zmq::pollitem_t p{nullptr, stop_fd, ZMQ_POLLIN, 0};
-            zmq::poll(&p, 1, milliseconds(300));
+            zmq::poll(&p, 1, milliseconds(100));
             if (p.revents & ZMQ_POLLIN) return {};
             continue;
         }

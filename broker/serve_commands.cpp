@@ -34,19 +34,20 @@ int serve_broker(cli::Context& c) {
     if (!log) return c.fail(log.error());
     std::error_code ec;
     if (!config->broker.run_dir.empty()) std::filesystem::create_directories(config->broker.run_dir, ec);
+    broker::Options options;
+    if (const char* off = std::getenv("SIGHTLINE_TEST_OFF"))
+        for (const auto& protection : split(off, ',')) options.test_off.insert(protection);
     auto audit = config->postgres.dsn.empty()
                      ? store::jsonl_audit(config::audit_path(*config))
-                     : store::postgres_audit({config->postgres.dsn, config->fleet.name});
+                     : store::postgres_audit(
+                           {config->postgres.dsn, config->fleet.name, !options.test_off.contains("dedup")});
     if (!audit) return c.fail(audit.error());
-    broker::Options options;
     options.endpoint = config::endpoints(*config).front();
     options.fleet = config->fleet.name;
     options.roots = config->roots;
     options.output = {config->output.root, config->output.path};
     options.queued_jobs = config->limits.queued_jobs;
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
-    if (const char* off = std::getenv("SIGHTLINE_TEST_OFF"))
-        for (const auto& protection : split(off, ',')) options.test_off.insert(protection);
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();
     if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok)

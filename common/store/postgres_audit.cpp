@@ -99,7 +99,7 @@ LogEntry clean(LogEntry entry) {
 class PostgresAudit final : public Audit {
 public:
     explicit PostgresAudit(const PostgresOptions& options)
-        : dsn_(with_timeouts(options.dsn)), fleet_(options.fleet) {}
+        : dsn_(with_timeouts(options.dsn)), fleet_(options.fleet), dedup_(options.dedup) {}
 
     Result<LogId> position() override {
         return guarded<LogId>("cannot read the audit position", [&] {
@@ -216,7 +216,8 @@ private:
 
     void copy(std::span<const LogEntry> entries, bool cleaned) {
         pqxx::work tx(*connection_);
-        const LogId position = lock_position(tx);
+        LogId position = lock_position(tx);
+        if (!dedup_) position = {};
         if (entries.back().id <= position) return;
         {
             static const std::vector<std::string> columns{"fleet", "epoch", "n",   "time",
@@ -239,6 +240,7 @@ private:
 
     std::string dsn_;
     std::string fleet_;
+    const bool dedup_;
     std::unique_ptr<pqxx::connection> connection_;
 };
 

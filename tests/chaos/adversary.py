@@ -61,11 +61,12 @@ def deck(count, seed, kinds):
 class Adversary:
     """`look`: called often, from this thread, for whatever has to be done meanwhile."""
 
-    def __init__(self, rig, witness, seed, pace_s=1.0, patience_s=90, look=lambda: None):
+    def __init__(self, rig, witness, seed, pace_s=1.0, patience_s=90, stages=rigs.STAGES, look=lambda: None):
         self.rig = rig
         self.witness = witness
         self.random = random.Random(f"adversary {seed}")
         self.pace_s = pace_s
+        self.stages = stages  # of the workers that are struck
         self.patience_s = patience_s  # for somebody to strike, or the fleet does not go on
         self.look = look
         self.redis = redis_reader.Redis(rig.redis_path)
@@ -208,11 +209,11 @@ class Adversary:
             process.signal(number)
 
     def _kill(self, fault):
-        self._end(fault, self._aim(fault, rigs.STAGES), signal.SIGKILL)
+        self._end(fault, self._aim(fault, self.stages), signal.SIGKILL)
         self._back(fault, self._pause())
 
     def _stop(self, fault):
-        process = self._aim(fault, rigs.STAGES)
+        process = self._aim(fault, self.stages)
         seconds = LEASE_S + 0.5 + self.random.uniform(0, 1.5)
         process.signal(signal.SIGSTOP)
         fault.note = f"{seconds:.1f} s"
@@ -223,7 +224,7 @@ class Adversary:
         self._after(seconds, go_on)
 
     def _restart(self, fault):
-        process = self._aim(fault, rigs.STAGES)
+        process = self._aim(fault, self.stages)
         self._end(fault, process, signal.SIGTERM)
 
         def back():

@@ -186,11 +186,15 @@ class Auditor:
 
     def check_files(self, acknowledged):
         """After all was swept: below the results' root there is nothing but the results that are still to be looked at."""
-        for at, folders, names in os.walk(self.rig.results):
-            for name in folders + names:
-                path = os.path.relpath(os.path.join(at, name), self.rig.results)
-                if path.split(os.sep)[0] not in acknowledged or path.split(os.sep)[0] in self.audited:
-                    self.found("nothing left behind", f"below the results: {path}")
+        found = {}
+        for at, _, names in os.walk(self.rig.results):
+            below = os.path.relpath(at, self.rig.results).split(os.sep)
+            if below[0] in acknowledged and below[0] not in self.audited:
+                continue
+            if below != ["."] or names:
+                found.setdefault(os.sep.join(below[:2]), []).extend(names)
+        for folder, names in found.items():
+            self.found("nothing left behind", f"below the results: {folder}" + (f" with {len(names)} files, like {names[0]}" if names else ""))
 
     def check_living(self, asked):
         """Before anybody is asked to end."""

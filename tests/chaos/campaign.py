@@ -57,7 +57,7 @@ def cpu_by_stage(rig):
     return used
 
 
-def run(kills, seed, kinds=None, work=None, off="", pace_s=1.0, patience_s=90, settle_s=180, many=3, keep=None, say=lambda text: None):
+def run(kills, seed, kinds=None, work=None, off="", pace_s=1.0, patience_s=90, settle_s=180, stages=rigs.STAGES, many=3, keep=None, say=lambda text: None):
     """Runs a campaign and says its Outcome. `off`: a protection that the brokers switch off (proof_test.py).
     `keep`: a folder that is left with logs, stores and results."""
     begun = time.monotonic()
@@ -88,7 +88,7 @@ def run(kills, seed, kinds=None, work=None, off="", pace_s=1.0, patience_s=90, s
             if load.error:
                 raise AssertionError(f"the client that submits failed: {load.error}")
 
-        evil = adversaries.Adversary(rig, witness, seed, pace_s, patience_s, look)
+        evil = adversaries.Adversary(rig, witness, seed, pace_s, patience_s, stages, look)
         cards = adversaries.deck(kills, seed, kinds)
         say(f"{kills} faults, seed {seed}")
         try:

@@ -153,7 +153,7 @@ class Rig:
         self.start_postgres()
         for name in self.brokers:
             self.launch(name)
-            kit.eventually("the first broker leads", lambda: b'"leading"' in open(self.processes[self.brokers[0]].log, "rb").read())
+            kit.eventually("the first broker leads", lambda: self.log_lines("broker", "leading"))
         for name in self.workers:
             self.launch(name)
 

@@ -1,0 +1,43 @@
+#!/usr/bin/python3
+"""The proof is proven: with one protection of the broker switched off, a short campaign finds what that protection
+is there for, and not something else. (The same campaigns with nothing off find nothing: chaos_test.py.)
+
+SIGHTLINE_TEST_OFF is for this test alone; a broker that gets it says so in its log.
+"""
+import os
+import sys
+import unittest
+
+sys.path[:0] = [os.path.join(os.environ["SIGHTLINE_SOURCE_DIR"], "tests", f) for f in ("chaos", "support")]
+import campaign  # noqa: E402  pylint: disable=wrong-import-position
+import fleet as kit  # noqa: E402  pylint: disable=wrong-import-position
+
+
+class Proof(unittest.TestCase):
+    def violated(self, off, kinds, kills, **more):
+        outcome = campaign.run(kills, 1, kinds, off=off, pace_s=0.5, patience_s=12, settle_s=15, **more,
+                               say=lambda text: campaign.print_progress(f"{off} off", text))
+        for check, sentence in outcome.findings:
+            print(f"{off} off: {check}: {sentence[:300]}")
+        return {check for check, _ in outcome.findings}
+
+    def test_without_fencing(self):
+        # A home that was stopped past its lease is believed when it wakes.
+        found = self.violated("fencing", ["stop"], 10, stages=("annotate",))
+        self.assertTrue(found & {"no chunk committed twice", "frames balance", "the same bytes", "one end a job, its last event"}, found)
+
+    def test_without_reissue(self):
+        # What a killed worker held never comes back.
+        found = self.violated("reissue", ["kill"], 3)
+        self.assertIn("no job lost", found)
+
+    def test_without_deduplication(self):
+        # Each broker that takes over writes the whole log into the trail again.
+        found = self.violated("dedup", ["kill-broker"], 3)
+        self.assertIn("audit exactly once and in order", found)
+        self.assertNotIn("the same bytes", found)
+        self.assertNotIn("no job lost", found)
+
+
+if __name__ == "__main__":
+    kit.main()
