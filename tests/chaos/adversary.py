@@ -29,6 +29,7 @@ KINDS = {  # kind: (weight, what it is)
     "stop-postgres": (5, "SIGSTOP PostgreSQL, SIGCONT 1 to 4 s later"),
     "disk": (5, "fill the disk of the results for 1 to 5 s"),
 }
+WORKER_KINDS = ("kill", "stop", "restart", "cut")
 HELD_SHARE = 0.8  # of all faults, at least
 LEASE_S = 0.625  # 2.5 rounds
 LEAD_LIMIT_S = 15
@@ -50,12 +51,17 @@ class Fault:
 
 
 def deck(count, seed, kinds):
-    """Kinds in the order of their turn: each kind three times if there is room, the rest by weight."""
+    """Kinds in the order of their turn: each kind three times if there is room, the rest by weight. Half of what
+    hits workers has stretches of its own, the other half comes into the middle of everything else."""
     draw = random.Random(f"deck {seed}")
     cards = [k for k in kinds for _ in range(3 if count >= 3 * len(kinds) else 1)][:count]
     cards += draw.choices(list(kinds), [KINDS[k][0] for k in kinds], k=count - len(cards))
     draw.shuffle(cards)
-    return cards
+    workers = [k for k in cards if k in WORKER_KINDS]
+    calm, storm = workers[::2], workers[1::2] + [k for k in cards if k not in WORKER_KINDS]
+    draw.shuffle(storm)
+    stretches = max(1, count // 60)
+    return [k for i in range(stretches) for part in (storm, calm) for k in part[i * len(part) // stretches:(i + 1) * len(part) // stretches]]
 
 
 class Adversary:
