@@ -38,14 +38,15 @@ Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::s
 void Members::erase(const std::string& worker, Clock::time_point now) {
     std::erase_if(left_, [&](const auto& l) { return now - l.second.at > std::chrono::minutes(1); });
     if (const Member* m = find(worker); m && !m->hello.supervisor.empty())
-        left_[worker] = {m->hello.supervisor, now};
+        left_[worker] = {{m->hello.supervisor, m->hello.pool}, now};
     members_.erase(worker);
 }
 
-std::string Members::supervisor(const std::string& worker) const {
-    if (const auto m = members_.find(worker); m != members_.end()) return m->second.hello.supervisor;
+Members::Origin Members::origin(const std::string& worker) const {
+    if (const auto m = members_.find(worker); m != members_.end())
+        return {m->second.hello.supervisor, m->second.hello.pool};
     const auto l = left_.find(worker);
-    return l == left_.end() ? "" : l->second.supervisor;
+    return l == left_.end() ? Origin{} : l->second.origin;
 }
 
 Member* Members::find(const std::string& worker) {

@@ -36,8 +36,11 @@ public:
                                Clock::time_point now);
     Member* find(const std::string& worker);
     void erase(const std::string& worker, Clock::time_point now);
-    // The supervisor that a worker named, of today's workers and of those that left within a minute.
-    std::string supervisor(const std::string& worker) const;
+    // Who supervises a worker, and its pool: of today's workers and of those that left within a minute.
+    struct Origin {
+        std::string supervisor, pool;
+    };
+    Origin origin(const std::string& worker) const;
     std::map<std::string, Member>& all() { return members_; }
     const std::map<std::string, Member>& all() const { return members_; }
 
@@ -55,7 +58,7 @@ public:
 
 private:
     struct Left {
-        std::string supervisor;
+        Origin origin;
         Clock::time_point at{};
     };
     std::map<std::string, Member> members_;

@@ -9,11 +9,10 @@ namespace sl::broker {
 Json Core::pools_view() const {
     const auto now = Clock::now();
     std::map<std::string, Json> pools;
+    for (const auto& name : pools_.known())  // one that everybody left is shown, too: empty
+        pools[name] = {{"pool", name}, {"stage", name.substr(0, name.find('/'))}, {"workers", Json::array()}};
     for (const auto& [id, m] : members_.all()) {
-        auto& pool = pools[m.hello.pool];
-        pool["pool"] = m.hello.pool;
-        pool["stage"] = m.hello.stage;
-        pool["workers"].push_back(
+        pools[m.hello.pool]["workers"].push_back(
             {{"worker", id},
              {"host", m.hello.host},
              {"pid", m.hello.pid},

@@ -111,6 +111,12 @@ const char* Pools::state(const std::string& pool, const Members& members, Clock:
     return any ? "draining" : "empty";
 }
 
+std::vector<std::string> Pools::known() const {
+    std::vector<std::string> names;
+    for (const auto& [name, p] : pools_) names.push_back(name);
+    return names;
+}
+
 std::string Pools::last_error(const std::string& pool) const {
     const auto p = pools_.find(pool);
     return p == pools_.end() ? "" : p->second.last_error;

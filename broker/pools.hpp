@@ -39,6 +39,8 @@ public:
     const char* state(const std::string& pool, const Members& members, Clock::time_point now) const;
     std::string last_error(const std::string& pool) const;
     void note(const std::string& pool, const std::string& error) { pools_[pool].last_error = error; }
+    void seen(const std::string& pool) { pools_[pool]; }
+    std::vector<std::string> known() const;  // every pool that somebody served since this broker leads
 
 private:
     struct Pool {

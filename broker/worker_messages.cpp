@@ -69,12 +69,11 @@ void Core::exited(const std::string& supervisor, const schema::Exited& m) {
     };
     if (store_.away()) return;  // repeated
     // Of a worker that is not known (any more) nothing is believed: the silence of a real one is noticed.
-    if (members_.supervisor(m.worker) != supervisor) return ok();
-    std::string pool = m.stage;
-    if (const Member* member = members_.find(m.worker)) pool = member->hello.pool;
+    const auto origin = members_.origin(m.worker);
+    if (origin.supervisor.empty() || origin.supervisor != supervisor) return ok();
     if (m.crashed) {
-        pools_.note(pool, "worker " + m.worker + " crashed: " + m.cause);
-        if (!m.token.unit.empty()) pools_.failed(pool, m.token, m.cause, Clock::now());
+        pools_.note(origin.pool, "worker " + m.worker + " crashed: " + m.cause);
+        if (!m.token.unit.empty()) pools_.failed(origin.pool, m.token, m.cause, Clock::now());
     }
     lose(m.worker, m.crashed ? "worker.crashed" : "worker.lost");
     ok();
@@ -132,6 +131,7 @@ void Core::on_hello(const bus::Envelope& e) {
     welcome.epoch = epoch_;
     send_worker(e.from, bus::Envelope::make(welcome));
     peers_changed_ = true;
+    pools_.seen(hello->pool);
     if (!*fresh) return;
     log::info("worker.joined", "worker={} pool={} host={} pid={}", hello->worker, hello->pool, hello->host,
               hello->pid);
