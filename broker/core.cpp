@@ -351,21 +351,23 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
             // Over ipc and tcp each term has a context of its own: its end waits until the sockets of the
             // term are really gone, or the next bind would find the address in use, or lose its socket file.
             zmq::context_t own;
-            StoreThread store_thread(jobs, id, lead->epoch, options.lead_ttl_ms);
             AuditThread audit_thread(audit_log, audit, !options.test_off.contains("dedup"));
-            Core core(options.endpoint.starts_with("inproc://") ? context : own, catalogue, options,
-                      store_thread, audit_thread, std::move(table), lead->epoch);
-            if (auto ok = core.bind(); !ok) return ok;
-            core.publish_backlog(entries);
-            log::info("leading", "broker={} epoch={} endpoint={} log={}", id, lead->epoch, options.endpoint,
-                      entries.size());
-            if (serving) serving();
-            ended = core.run(stop_fd);
+            {
+                StoreThread store_thread(jobs, id, lead->epoch, options.lead_ttl_ms);
+                Core core(options.endpoint.starts_with("inproc://") ? context : own, catalogue, options,
+                          store_thread, audit_thread, std::move(table), lead->epoch);
+                if (auto ok = core.bind(); !ok) return ok;
+                core.publish_backlog(entries);
+                log::info("leading", "broker={} epoch={} endpoint={} log={}", id, lead->epoch,
+                          options.endpoint, entries.size());
+                if (serving) serving();
+                ended = core.run(stop_fd);
+            }
+            // Before the audit thread's last copy: a standby must not wait for a trail that is away.
+            if (ended)
+                if (auto ok = jobs.resign(id); !ok) log::warn("resign_failed", "{}", ok.error().text());
         }
-        if (ended) {
-            if (auto ok = jobs.resign(id); !ok) log::warn("resign_failed", "{}", ok.error().text());
-            return {};
-        }
+        if (ended) return {};
         log::warn("lead_lost", "{}", ended.error().text());
         if (ended.error().code != Errc::stale) return ended;
     }

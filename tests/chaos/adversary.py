@@ -305,7 +305,7 @@ class Adversary:
     def _disk(self, fault):
         held = []
         self.wait_for("leases", lambda: held.extend(self.leases()) or held, self.patience_s)
-        filler = os.path.join(self.rig.results, ".filler")
+        filler = os.path.join(self.rig.results, f".filler-{fault.n}")
         seconds = self.random.uniform(1, 5)
         fault.target, fault.held, fault.time_ns, fault.note = "results", True, time.time_ns(), f"{seconds:.1f} s"
         with open(filler, "wb") as out:
