@@ -160,7 +160,7 @@ class Adversary:
     def _aim(self, fault, stages):
         """A worker: one that holds a lease if the share of such faults must not fall, else whoever is there."""
         held = sum(f.held for f in self.faults)
-        idle = held >= (HELD_SHARE + 0.03) * (len(self.faults) + 1) and self.random.random() < 0.5
+        idle = not {"ingest", "annotate"} & set(stages) or held >= (HELD_SHARE + 0.03) * (len(self.faults) + 1) and self.random.random() < 0.5
         found = {}
 
         def choose():

@@ -24,7 +24,8 @@ class Proof(unittest.TestCase):
     def test_without_fencing(self):
         # A home that was stopped past its lease is believed when it wakes.
         found = self.violated("fencing", ["stop"], 10, stages=("annotate",))
-        self.assertTrue(found & {"no chunk committed twice", "frames balance", "the same bytes", "one end a job, its last event"}, found)
+        self.assertIn("no chunk committed twice", found)
+        self.assertIn("frames balance", found)
 
     def test_without_reissue(self):
         # What a killed worker held never comes back.
