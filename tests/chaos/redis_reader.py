@@ -26,11 +26,10 @@ class Redis:
     def call(self, *words):
         try:
             if self.stream is None:
-                link = socket.socket(socket.AF_UNIX)
-                link.settimeout(1)
-                link.connect(self.path)
-                self.stream = link.makefile("rwb")
-                link.close()  # the stream keeps it
+                with socket.socket(socket.AF_UNIX) as link:  # the stream keeps it open
+                    link.settimeout(1)
+                    link.connect(self.path)
+                    self.stream = link.makefile("rwb")
             words = [w if isinstance(w, bytes) else str(w).encode() for w in words]
             self.stream.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
             self.stream.flush()
