@@ -95,7 +95,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
             reply = error_reply({Errc::bad_message, "cannot read a request with text that is no UTF-8", ""});
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
-            const bool change = e->type() == "submit" || e->type() == "cancel";
+            static const std::set<std::string> changes{"submit", "cancel", "retry", "forget", "prune"};
+            const bool change = changes.contains(e->type());
             auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
             if (result) reply["ok"] = true;
@@ -175,20 +176,21 @@ Result<Json> Core::submit(const Json& body) {
     if (*priority < -100 || *priority > 100)
         return Error{Errc::invalid_argument,
                      "priority " + std::to_string(*priority) + " is outside -100 … 100", ""};
-    if (recent_.size() >= options_.max_log)
-        return Error{
-            Errc::unavailable,
-            "cannot take a new job now: " + std::to_string(recent_.size()) + " log entries wait for " +
-                (audit_.away() ? "the audit trail (" + audit_.why() + ")" : std::string("the alert stage")),
-            "bring it back; what waits is kept"};
-    std::int64_t queued = 0;
-    for (const auto& [id, job] : table_.jobs()) queued += job.state == JobState::queued;
-    if (queued >= options_.queued_jobs) {
+    if (auto why = not_admitting()) return *why;
+    const auto queued = table_.index().queued_count();
+    const bool full = std::int64_t(queued) >= options_.queued_jobs;
+    const auto victim = [&]() -> Job* {  // of the lowest priority, and not above the newcomer's
+        if (!options_.drop_lru || table_.index().queued().empty()) return nullptr;
+        const auto& [lowest, jobs] = *table_.index().queued().rbegin();
+        return lowest <= *priority ? *jobs.begin() : nullptr;
+    };
+    Job* const dropped = full ? victim() : nullptr;
+    if (full && !dropped) {
         Json reply =
             error_reply({Errc::unavailable, "the queue is full (" + std::to_string(queued) + " jobs)",
                          "submit again later"});
         reply["code"] = "ADMISSION_REJECT";
-        reply["retry_after_s"] = 5;
+        reply["retry_after_s"] = retry_after_s();
         return reply;
     }
     spec.priority = *priority;
@@ -206,18 +208,60 @@ Result<Json> Core::submit(const Json& body) {
     spec.job = name->empty() ? make_ulid() : *name;
     auto id = table_.submit(std::move(spec), *key, journal_);
     if (!id) return id.error();
+    if (dropped) table_.drop(*dropped, journal_);
     return submitted(*table_.find(*id));
+}
+
+Result<Json> Core::prune(const Json& body) {
+    auto older_than_s = field<double>(body, "older_than_s", 0);
+    auto state = field<std::string>(body, "state", "");
+    auto results = field<bool>(body, "results", false);
+    auto dry_run = field<bool>(body, "dry_run", false);
+    for (const Error* e : {older_than_s ? nullptr : &older_than_s.error(), state ? nullptr : &state.error(),
+                           results ? nullptr : &results.error(), dry_run ? nullptr : &dry_run.error()})
+        if (e) return *e;
+    if (!(*older_than_s >= 0 && *older_than_s <= 1e9))
+        return Error{Errc::invalid_argument, "older_than_s must be 0 … 1000000000", ""};
+    if (!state->empty() && *state != "succeeded" && *state != "failed" && *state != "canceled")
+        return Error{Errc::invalid_argument, "cannot remove jobs that are '" + *state + "'",
+                     "the states of ended jobs are succeeded, failed and canceled"};
+    const std::int64_t before = now_ns() - std::int64_t(*older_than_s * 1e9);
+    std::vector<std::string> ids;
+    for (const auto& [ended_ns, id] : table_.index().ended()) {
+        if (ended_ns > before) break;
+        const Job& job = *table_.find(id);
+        if (job.forget == Job::Forget::no && (state->empty() || *state == state_name(job.state)))
+            ids.push_back(id);
+    }
+    if (!*dry_run)
+        for (const auto& id : ids)
+            if (auto ok = table_.forget(id, *results, journal_); !ok) return ok.error();
+    return Json{{"jobs", ids}};
 }
 
 Json Core::submitted(const Job& job) const {
     Json reply{{"job", job.id()}, {"state", state_name(job.state)}, {"queue_position", queue_position(job)}};
-    if (!durations_s_.empty()) {
-        double sum = 0;
-        for (const double d : durations_s_) sum += d;
-        reply["predicted_start_s"] = sum / double(durations_s_.size()) * double(queue_position(job)) /
-                                     double(options_.limits.running_jobs);
-    }
+    if (const auto s = predicted_start_s(job)) reply["predicted_start_s"] = *s;
     return reply;
+}
+
+std::optional<Error> Core::not_admitting() const {
+    if (store_.away()) return unkept();
+    if (recent_.size() < options_.max_log) return std::nullopt;
+    return Error{
+        Errc::unavailable,
+        "cannot take a new job now: " + std::to_string(recent_.size()) + " log entries wait for " +
+            (audit_.away() ? "the audit trail (" + audit_.why() + ")" : std::string("the alert stage")),
+        "bring it back; what waits is kept"};
+}
+
+// When a place in the queue may be free: jobs end, and begin, at this pace.
+double Core::retry_after_s() const {
+    double seconds = 0;
+    for (const double d : durations_s_) seconds += d / double(durations_s_.size());
+    if (durations_s_.empty() && !table_.index().running().empty())  // none ended yet: the first one will
+        seconds = double(now_ns() - (*table_.index().running().begin())->started_ns) * 1e-9;
+    return std::max(1.0, seconds / double(options_.limits.running_jobs));
 }
 
 Result<Json> Core::request(const std::string& type, const Json& body) {
@@ -278,10 +322,26 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
         auto state = table_.cancel((*job)->id(), *keep, journal_);
         if (!state) return state.error();
         // Time for every holder to hear that its token is void, so that nothing appears after the sweep.
-        (*job)->sweep.not_before = Clock::now() + rounds(2.5);
+        (*job)->sweep.trouble.not_before = Clock::now() + rounds(2.5);
         // Workers let go with their next beat: the tokens are no longer current.
         return Json{{"state", state_name(*state)}};
     }
+    if (type == "retry") {
+        auto job = job_of();
+        if (!job) return job.error();
+        auto state = table_.retry((*job)->id(), journal_);
+        if (!state) return state.error();
+        return Json{{"state", state_name(*state)}};
+    }
+    if (type == "forget") {
+        auto job = job_of();
+        if (!job) return job.error();
+        auto results = field<bool>(body, "results", false);
+        if (!results) return results.error();
+        if (auto ok = table_.forget((*job)->id(), *results, journal_); !ok) return ok.error();
+        return Json::object();
+    }
+    if (type == "prune") return prune(body);
     if (type == "artifacts") {
         auto job = job_of();
         if (!job) return job.error();

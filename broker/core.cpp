@@ -18,6 +18,7 @@ Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& o
       workers_(bus::make_socket(context, bus::Kind::workers_router)),
       events_(bus::make_socket(context, bus::Kind::events_xpub)),
       table_(std::move(table)) {
+    table_.retain(options_.retention);
     // After a take-over the workers that hold leases get time to say so. A table without leases needs none.
     const auto leases = table_.leases();
     quiet_until_ = Clock::now() + (leases.empty() ? Clock::duration{} : rounds(4));
@@ -65,6 +66,7 @@ Result<void> Core::run(int stop_fd) {
             if (!store_.away()) judge();  // its verdicts could not be kept (rule 28)
             tend_pools(now);
             if (peers_changed_) send_peers();
+            if (!store_.away()) table_.prune(now_ns(), journal_);
             grant();
         }
         commit();
@@ -115,6 +117,14 @@ void Core::publish_backlog(const std::vector<store::LogEntry>& entries) {
     for (const auto& e : entries) publish(e);
 }
 
+namespace {
+
+std::size_t size_of(const store::LogEntry& e) {
+    return sizeof e + e.topic.size() + e.kind.size() + e.job.size() + e.body.size();
+}
+
+}  // namespace
+
 void Core::publish(const store::LogEntry& entry) {
     const Json map{{"id", entry.id.text()},    {"topic", entry.topic},
                    {"kind", entry.kind},       {"job", entry.job},
@@ -127,6 +137,7 @@ void Core::publish(const store::LogEntry& entry) {
     bus::send(events_,
               frames);  // XPUB never blocks: a subscriber that is too slow asks for the rest by `log`
     recent_.push_back(entry);
+    recent_bytes_ += size_of(entry);
 }
 
 void Core::welcome_subscriber() {
@@ -145,14 +156,17 @@ void Core::welcome_subscriber() {
 }
 
 void Core::trim_log() {
-    if (recent_.size() <= options_.keep_log + 1000) return;
+    const bool much = recent_bytes_ > options_.keep_log_bytes + (1u << 20);
+    if (recent_.size() <= options_.keep_log + 1000 && !much) return;
     // Only what every consumer has: subscribers by age, the audit trail and the alert stage by their cursors.
     const auto audited = audit_.position();
     const auto undelivered = table_.undelivered_count();
     store::LogId upto;
-    while (recent_.size() > options_.keep_log && recent_.front().id <= audited &&
+    while ((recent_.size() > options_.keep_log || recent_bytes_ > options_.keep_log_bytes) &&
+           !recent_.empty() && recent_.front().id <= audited &&
            (undelivered == 0 || recent_.front().id <= table_.delivered_upto())) {
         upto = recent_.front().id;
+        recent_bytes_ -= size_of(recent_.front());
         recent_.pop_front();
     }
     if (upto != store::LogId{}) store_.trim(upto);
@@ -212,7 +226,8 @@ void Core::begin_lease(const schema::Token& token) {
 
 void Core::grant() {
     if (store_.away()) return;
-    while (const auto g = next_grant(table_, members_, options_.limits, Clock::now())) carry_out(*g);
+    Dispatch dispatch(table_, members_, options_.limits, Clock::now());
+    while (const auto g = dispatch.next()) carry_out(*g);
 }
 
 void Core::carry_out(const Grant& g) {
@@ -258,7 +273,8 @@ void Core::carry_out(const Grant& g) {
             m.engines = job->engines;
         } else {
             m.token = table_.lease_sweep(*job, g.worker, journal_);
-            m.keep_outputs = job->state != JobState::canceled || job->keep_partial;
+            m.keep_outputs =
+                job->forget != Job::Forget::all && (job->state != JobState::canceled || job->keep_partial);
         }
     }
     granted_[m.token] = not_sent;

@@ -75,13 +75,17 @@ private:
     void from_client(std::vector<zmq::message_t> frames);
     Result<Json> request(const std::string& type, const Json& body);
     Result<Json> submit(const Json& body);
+    Result<Json> prune(const Json& body);
     Json submitted(const Job& job) const;
+    std::optional<Error> not_admitting() const;
+    double retry_after_s() const;
     Error unkept() const;
 
     // --- job_view.cpp
     Json job_view(const Job& job) const;
     Json health_view() const;
     std::int64_t queue_position(const Job& job) const;
+    std::optional<double> predicted_start_s(const Job& job) const;
 
     const Catalogue& catalogue_;
     const Options& options_;
@@ -106,12 +110,14 @@ private:
     std::optional<Error> ended_;
 
     std::deque<store::LogEntry> recent_;  // what `log` answers from
-    Clock::time_point quiet_until_;       // nobody is judged and nothing granted before
+    std::size_t recent_bytes_ = 0;
+    Clock::time_point quiet_until_;  // nobody is judged and nothing granted before
     static constexpr auto not_sent = Clock::time_point::max();
     std::map<schema::Token, Clock::time_point> granted_;  // when its holder was told, or last listed it
     bool peers_changed_ = false;
     std::uint64_t peers_n_ = 0;
     std::uint64_t expects_ = 0;  // numbers the EXPECTs of this term
+    std::string last_error_;     // of a unit or a worker, anywhere
     std::uint64_t bad_messages_ = 0, lost_replies_ = 0;
     std::uint64_t releases_ = 0;        // leases that were taken from a holder that is gone or silent
     std::uint64_t false_releases_ = 0;  // of them, from one that was there all the time

@@ -1,8 +1,9 @@
 // What the job table keeps in the store: one record "job:{id}" a job, its fields as msgpack maps
-// (schema/redis/KEYS.md section "Records"). Add optional keys only.
+// (schema/redis/KEYS.md section "Records"). Add optional keys only. Field "reconciliation" is a
+// Reconciliation.
 #pragma once
 
-#include "schema/types.hpp"
+#include "broker/job.hpp"
 
 namespace sl::broker {
 
@@ -11,8 +12,9 @@ struct UnitRecord {
     std::int32_t attempt = 0;
     std::uint64_t nonce = 0;
     std::string holder;
-    std::int32_t failures = 0;
-    MSGPACK_DEFINE_MAP(state, attempt, nonce, holder, failures)
+    std::vector<Strike> strikes;
+    // "failures": int, until strikes were counted by stage and piece
+    MSGPACK_DEFINE_MAP(state, attempt, nonce, holder, strikes)
 };
 
 struct JobRecord {  // field "job"
@@ -27,8 +29,13 @@ struct JobRecord {  // field "job"
     std::int32_t streams = 0;
     std::string manifest_digest;
     std::map<std::string, std::string> engines;  // by detect pool
+    std::string last_error;
+    std::int32_t forget = 0;  // 1: when it is swept, 2: and its results
+    std::int32_t retries = 0;
+    std::int32_t attempts = 0;
     MSGPACK_DEFINE_MAP(spec, key, state, ending, error_code, error, started_ns, ended_ns, scan, final, sweep,
-                       found, keep_partial, swept, streams, manifest_digest, engines)
+                       found, keep_partial, swept, streams, manifest_digest, engines, last_error, forget,
+                       retries, attempts)
 };
 
 struct StreamRecord {  // field "stream/{i}"
@@ -40,7 +47,8 @@ struct StreamRecord {  // field "stream/{i}"
     std::int64_t dead_at = INT64_MAX;
     std::int64_t done = 0;  // with the counters: what is left to show when the chunks were forgotten
     schema::Counters counters;
-    MSGPACK_DEFINE_MAP(name, info, scanned, error_code, error, chunks, dead_at, done, counters)
+    std::vector<Dead> dead;
+    MSGPACK_DEFINE_MAP(name, info, scanned, error_code, error, chunks, dead_at, done, counters, dead)
 };
 
 struct ChunkRecord {  // field "chunk/{i}/{seq}"
@@ -49,11 +57,13 @@ struct ChunkRecord {  // field "chunk/{i}/{seq}"
     std::int32_t attempt = 0;
     std::uint64_t nonce = 0;
     std::string holder;
-    std::int32_t failures = 0;
     std::vector<schema::Part> parts;
     std::vector<schema::Alert> alerts;
     schema::Counters counters;
-    MSGPACK_DEFINE_MAP(row, state, attempt, nonce, holder, failures, parts, alerts, counters)
+    std::vector<Strike> strikes;
+    std::int64_t undetected = 0;
+    // "failures": int, until strikes were counted by stage and piece
+    MSGPACK_DEFINE_MAP(row, state, attempt, nonce, holder, parts, alerts, counters, strikes, undetected)
 };
 
 }  // namespace sl::broker

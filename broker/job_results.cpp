@@ -1,5 +1,6 @@
 // What workers report of a scan, a chunk and deliveries.
 #include <algorithm>
+#include <utility>
 
 #include "broker/job_table.hpp"
 #include "common/alert_json.hpp"
@@ -38,8 +39,9 @@ Result<void> JobTable::found(const Token& token, const std::vector<std::string>&
                        [](const auto& n, const Stream& x) { return n == x.name; }))
             return {};
         // A stream's number would mean another file than before.
-        return fail_scan(job, std::string(code_name(Errc::conflict)),
-                         "the inputs changed while they were scanned", j);
+        fail_scan(job, std::string(code_name(Errc::conflict)), "the inputs changed while they were scanned",
+                  j);
+        return {};
     }
     job.found = true;
     job.streams.resize(names.size());
@@ -78,6 +80,7 @@ Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
             s.chunks.resize(m.rows.size());
             for (std::size_t k = 0; k < m.rows.size(); ++k) {
                 s.chunks[k].row = m.rows[k];
+                s.chunks[k].token.attempt = job.attempts;
                 write_chunk(job, i, std::int64_t(k), j);
             }
             s.states[0] = schema::encode(schema::StreamState{});
@@ -98,7 +101,7 @@ Result<void> JobTable::scanned(const schema::Scanned& m, Journal& j) {
 }
 
 Result<JobTable::Turn> JobTable::gathered(const Token& token, std::optional<schema::Bytes> detections,
-                                          Journal& j) {
+                                          Journal& j, std::int64_t undetected) {
     if (auto ok = need_current(token, "chunk"); !ok) return ok.error();
     Job& job = *find(token.job);
     Stream& s = job.streams[std::size_t(token.stream)];
@@ -107,6 +110,7 @@ Result<JobTable::Turn> JobTable::gathered(const Token& token, std::optional<sche
         if (!detections)
             return Error{Errc::bad_message, "gathered without detections that were never recorded", ""};
         d = s.detections.emplace(token.seq, std::move(*detections)).first;
+        chunk_of(token)->undetected = undetected;
         set(j, job, "D/" + std::to_string(token.stream) + "/" + std::to_string(token.seq), d->second);
     }
     const auto state = s.states.find(token.seq);
@@ -127,18 +131,21 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
     if (const auto known = s.states.find(token.seq + 1); known != s.states.end()) {
         if (known->second == next) return successor();
         // Same state and detections gave another result: this machine or build computes differently.
-        kill_chunk(job, token.stream, token.seq, std::string(code_name(Errc::internal)),
-                   "it stepped to two different states", j);
+        give_up(token, {token.seq, "annotate", "", {"it stepped to two different states"}},
+                std::string(code_name(Errc::internal)), j);
         return stale(token);
     }
     if (s.next != token.seq) return stale(token);
     Chunk& c = *chunk_of(token);
     s.states[token.seq + 1] = std::move(next);
     s.next = token.seq + 1;
-    c.alerts = alerts;
+    const auto published = std::exchange(c.alerts, alerts);  // before a retry; they stand
     set(j, job, "S/" + std::to_string(token.stream) + "/" + std::to_string(s.next), s.states[s.next]);
     write_chunk(job, std::size_t(token.stream), token.seq, j);
     for (const auto& alert : alerts) {
+        if (std::any_of(published.begin(), published.end(),
+                        [&](const schema::Alert& a) { return a.alert == alert.alert; }))
+            continue;
         event(j, "alert." + s.name, "alert", job.id(), alert_json(alert));
         undelivered_.push_back({last_id_, alert});
     }
@@ -199,6 +206,10 @@ std::vector<schema::StreamParts> JobTable::stream_parts(const Job& job) const {
             p.parts.push_back(c.parts);
             p.alerts.push_back(c.alerts);
             add_counters(p.counters, c.counters);
+        }
+        for (std::size_t k = std::size_t(s.prefix); k < s.chunks.size(); ++k) {
+            p.counters.read += s.chunks[k].row.frames;
+            p.counters.dropped[why_missing(job, s.chunks[k])] += s.chunks[k].row.frames;
         }
         all.push_back(std::move(p));
     }

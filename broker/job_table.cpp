@@ -37,10 +37,24 @@ const char* state_name(ChunkState state) {
 
 std::int64_t Job::in_flight() const {
     std::int64_t n = 0;
-    for (const auto& s : streams)
+    for (std::size_t i = first_open; i < reached; ++i) {
+        const Stream& s = streams[i];
         for (std::int64_t k = s.prefix; k < s.reached; ++k)
             n += s.chunks[std::size_t(k)].state == ChunkState::leased;
+    }
     return n;
+}
+
+std::int64_t Job::done() const {
+    std::int64_t n = 0;
+    for (const auto& s : streams) n += s.done;
+    return n;
+}
+
+const JobIndex& JobTable::index() const {
+    if (!index_.made())
+        for (const auto& [id, job] : jobs_) index_.update(const_cast<Job&>(job));
+    return index_;
 }
 
 Job* JobTable::find(const std::string& id) {
@@ -114,14 +128,18 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
         if (u.state == Unit::State::leased) all.emplace_back(u.token, u.holder);
     };
     unit(deliver_);
-    for (const auto& [id, job] : jobs_) {
-        unit(job.scan);
-        unit(job.final);
-        unit(job.sweep);
-        for (const auto& s : job.streams)
+    for (const Job* job : index().ending()) {
+        unit(job->final);
+        unit(job->sweep);
+    }
+    for (const Job* job : index().running()) {
+        unit(job->scan);
+        for (std::size_t i = job->first_open; i < job->reached; ++i) {
+            const Stream& s = job->streams[i];
             for (std::int64_t k = s.prefix; k < s.reached; ++k)
                 if (const Chunk& c = s.chunks[std::size_t(k)]; c.state == ChunkState::leased)
                     all.emplace_back(c.token, c.holder);
+        }
     }
     return all;
 }
@@ -163,6 +181,7 @@ Result<JobState> JobTable::cancel(const std::string& id, bool keep_partial, Jour
             write_chunk(*job, i, k, j);
         }
     }
+    balance(*job, j);
     if (!touched) {  // nobody ever worked on it: nothing to sweep
         job->swept = true;
         state_event(*job, "job.canceled", j);
@@ -174,6 +193,21 @@ Result<JobState> JobTable::cancel(const std::string& id, bool keep_partial, Jour
     }
     write_job(*job, j);
     return job->state;
+}
+
+void JobTable::drop(Job& job, Journal& j) {
+    job.state = JobState::failed;
+    job.ended_ns = now_ns();
+    job.error_code = "QUEUE_FULL_DROP_LRU";
+    job.error = "the queue was full when another job was submitted, and this one had waited longest";
+    job.scan.state = Unit::State::none;
+    if (job.scan.token.attempt == 0)
+        job.swept = true;  // nobody ever worked on it
+    else
+        job.sweep.state = Unit::State::pending;
+    balance(job, j);
+    write_job(job, j);
+    state_event(job, "job.failed", j);
 }
 
 // --- leases --------------------------------------------------------------------------------------------
@@ -208,6 +242,8 @@ Token JobTable::lease_chunk(Job& job, std::int32_t stream, std::int64_t seq, con
     t.stream = stream;
     t.seq = seq;
     job.last_grant = ++grants_;
+    repeats_ += c.token.attempt > job.attempts;
+    job.reached = std::max(job.reached, std::size_t(stream) + 1);
     c.token = t;
     c.holder = holder;
     c.state = ChunkState::leased;

@@ -10,7 +10,7 @@ namespace sl::broker {
 namespace {
 
 UnitRecord record_of(const Unit& u) {
-    return {std::int32_t(u.state), u.token.attempt, u.token.nonce, u.holder, u.failures};
+    return {std::int32_t(u.state), u.token.attempt, u.token.nonce, u.holder, u.trouble.strikes};
 }
 
 Unit unit_from(const UnitRecord& r, const std::string& job, const char* name) {
@@ -21,7 +21,7 @@ Unit unit_from(const UnitRecord& r, const std::string& job, const char* name) {
     u.token.attempt = r.attempt;
     u.token.nonce = r.nonce;
     u.holder = r.holder;
-    u.failures = r.failures;
+    u.trouble.strikes = r.strikes;
     return u;
 }
 
@@ -53,7 +53,9 @@ void JobTable::erase(Journal& j, const Job& job, const std::string& field) {
     j.writes.push_back({store::Write::Kind::erase_field, "job:" + job.id(), field, ""});
 }
 
-void JobTable::write_job(const Job& job, Journal& j) const {
+void JobTable::write_job(Job& job, Journal& j) {
+    index();
+    index_.update(job);
     JobRecord r;
     r.spec = job.spec;
     r.key = job.key;
@@ -72,6 +74,10 @@ void JobTable::write_job(const Job& job, Journal& j) const {
     r.streams = std::int32_t(job.streams.size());
     r.manifest_digest = job.manifest_digest;
     r.engines = job.engines;
+    r.last_error = job.last_error;
+    r.forget = std::int32_t(job.forget);
+    r.retries = job.retries;
+    r.attempts = job.attempts;
     set(j, job, "job", schema::encode(r));
 }
 
@@ -86,6 +92,7 @@ void JobTable::write_stream(const Job& job, std::size_t i, Journal& j) const {
     r.chunks = s.total;
     r.dead_at = s.dead_at;
     r.done = s.done;
+    r.dead = s.dead;
     r.counters = s.counters;
     set(j, job, "stream/" + std::to_string(i), schema::encode(r));
 }
@@ -98,7 +105,8 @@ void JobTable::write_chunk(const Job& job, std::size_t i, std::int64_t seq, Jour
     r.attempt = c.token.attempt;
     r.nonce = c.token.nonce;
     r.holder = c.holder;
-    r.failures = c.failures;
+    r.strikes = c.trouble.strikes;
+    r.undetected = c.undetected;
     r.parts = c.parts;
     r.alerts = c.alerts;
     r.counters = c.counters;
@@ -115,8 +123,24 @@ void JobTable::event(Journal& j, std::string topic, std::string kind, std::strin
 void JobTable::state_event(const Job& job, const char* kind, Journal& j) {
     nlohmann::json body{
         {"state", state_name(job.state)}, {"pipeline", job.spec.pipeline}, {"preset", job.spec.preset}};
+    if (job.retries > 0) body["retries"] = job.retries;
     if (job.state == JobState::failed) body["error"] = {{"code", job.error_code}, {"message", job.error}};
     event(j, "job." + job.id() + ".state", kind, job.id(),
+          body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+// What went wrong with a unit of work, and how often in that place.
+void JobTable::unit_event(const Job& job, const char* kind, const schema::Token& token, const Dead& why,
+                          Journal& j) {
+    const nlohmann::json body{{"unit", token.unit},
+                              {"stream", token.stream},
+                              {"seq", token.seq},
+                              {"attempt", token.attempt},
+                              {"stage", why.stage},
+                              {"piece", why.piece},
+                              {"strikes", why.causes.size()},
+                              {"cause", why.causes.empty() ? "" : why.causes.back()}};
+    event(j, "job." + job.id() + ".strike", kind, job.id(),
           body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
@@ -166,6 +190,15 @@ Result<void> JobTable::load(const store::Records& records) {
         job.swept = r->swept;
         job.manifest_digest = r->manifest_digest;
         job.engines = r->engines;
+        job.last_error = r->last_error;
+        job.forget = r->forget > 0 && r->forget <= 2 ? Job::Forget(r->forget) : Job::Forget::no;
+        job.retries = r->retries;
+        job.attempts = r->attempts;
+        if (const auto f = fields.find("reconciliation"); f != fields.end()) {
+            auto frames = schema::decode<Reconciliation>(bytes_of(f->second), record + " reconciliation");
+            if (!frames) return frames.error();
+            job.reconciliation = std::move(*frames);
+        }
         job.streams.resize(std::size_t(std::max(0, r->streams)));
         for (std::size_t i = 0; i < job.streams.size(); ++i) {
             Stream& s = job.streams[i];
@@ -181,6 +214,7 @@ Result<void> JobTable::load(const store::Records& records) {
             s.error = sr->error;
             s.dead_at = sr->dead_at;
             s.total = sr->chunks;
+            s.dead = sr->dead;
             if (job.swept) {
                 s.done = sr->done;
                 s.counters = sr->counters;
@@ -198,8 +232,12 @@ Result<void> JobTable::load(const store::Records& records) {
                 c.state = chunk_state_from(cr->state);
                 c.token = {job.id(), "chunk", std::int32_t(i), std::int64_t(k), cr->attempt, cr->nonce};
                 c.holder = cr->holder;
-                c.failures = cr->failures;
-                if (c.token.attempt > 0) s.reached = std::int64_t(k) + 1;
+                c.trouble.strikes = cr->strikes;
+                c.undetected = cr->undetected;
+                if (c.token.attempt > job.attempts) {
+                    s.reached = std::int64_t(k) + 1;
+                    job.reached = i + 1;
+                }
                 c.parts = cr->parts;
                 c.alerts = cr->alerts;
                 c.counters = cr->counters;
@@ -222,9 +260,14 @@ Result<void> JobTable::load(const store::Records& records) {
             Stream& s = job.streams[i];
             (state ? s.states : s.detections)[k] = schema::Bytes(value.begin(), value.end());
             if (state) s.next = std::max<std::int64_t>(s.next, k);
+            if (state || k < 0 || std::size_t(k) >= s.chunks.size()) continue;
+            auto d = schema::decode<schema::Detections>(bytes_of(value), record + " " + field);
+            if (!d) return d.error();
+            s.chunks[std::size_t(k)].undetected = d->dropped;
         }
         if (!job.key.empty()) keys_[job.key] = job.id();
-        jobs_[job.id()] = std::move(job);
+        Job& kept = jobs_[job.id()] = std::move(job);
+        index_.update(kept);
     }
     return {};
 }

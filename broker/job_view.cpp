@@ -1,4 +1,6 @@
 // What clients see of jobs, pools and health (PROTOCOL.md sections 3 and 3.2).
+#include <algorithm>
+
 #include "broker/core.hpp"
 
 namespace sl::broker {
@@ -9,22 +11,49 @@ Json counters_view(const schema::Counters& c) {
             {"boxes", c.boxes}, {"alerts", c.alerts},   {"dropped", c.dropped}};
 }
 
+Json frames_view(const StageFrames& f) {
+    return {{"in", f.in}, {"out", f.out}, {"dropped", f.dropped}};
+}
+
+Json reconciliation_view(const Reconciliation& r) {
+    Json streams = Json::array();
+    for (const StreamFrames& s : r.streams)
+        streams.push_back({{"name", s.name},
+                           {"ingest", frames_view(s.ingest)},
+                           {"preprocess", frames_view(s.preprocess)},
+                           {"detect", frames_view(s.detect)},
+                           {"annotate", frames_view(s.annotate)}});
+    return {{"balanced", r.balanced}, {"streams", std::move(streams)}};
+}
+
+void waits(std::vector<std::string>& list, const Trouble& t) {
+    if (!t.waits_for.empty() && std::find(list.begin(), list.end(), t.waits_for) == list.end())
+        list.push_back(t.waits_for);
+}
+
 }  // namespace
 
 std::int64_t Core::queue_position(const Job& job) const {
     if (job.state != JobState::queued) return 0;
-    std::int64_t ahead = 0, running = 0;
-    for (const auto& [id, other] : table_.jobs()) {
-        running += other.state == JobState::running;
-        ahead +=
-            other.state == JobState::queued && &other != &job &&
-            (other.spec.priority > job.spec.priority ||
-             (other.spec.priority == job.spec.priority && other.spec.submitted_ns < job.spec.submitted_ns));
-    }
-    return std::max<std::int64_t>(0, ahead + running + 1 - options_.limits.running_jobs);
+    const auto& index = table_.index();
+    return std::max<std::int64_t>(
+        0, std::int64_t(index.ahead(job) + index.running_count()) + 1 - options_.limits.running_jobs);
+}
+
+std::optional<double> Core::predicted_start_s(const Job& job) const {
+    if (job.state != JobState::queued || durations_s_.empty()) return std::nullopt;
+    double sum = 0;
+    for (const double d : durations_s_) sum += d;
+    return sum / double(durations_s_.size()) * double(queue_position(job)) /
+           double(options_.limits.running_jobs);
 }
 
 Json Core::job_view(const Job& job) const {
+    std::vector<std::string> waiting;
+    if (!is_terminal(job.state)) waiting = members_.missing(job.spec, job.engines);
+    for (const Unit* u : {&job.scan, &job.final})
+        if (u->state == Unit::State::pending) waits(waiting, u->trouble);
+    Json dead = Json::array();
     std::int64_t frames = 0, frames_done = 0, chunks = 0, chunks_done = 0;
     Json streams = Json::array();
     for (const auto& s : job.streams) {
@@ -32,6 +61,15 @@ Json Core::job_view(const Job& job) const {
         frames_done += s.counters.read;
         chunks += s.total;
         chunks_done += s.done;
+        for (std::int64_t k = s.prefix; k < s.reached; ++k)
+            if (const Chunk& c = s.chunks[std::size_t(k)]; c.state == ChunkState::pending)
+                waits(waiting, c.trouble);
+        for (const Dead& d : s.dead)
+            dead.push_back({{"stream", s.name},
+                            {"seq", d.seq},
+                            {"stage", d.stage},
+                            {"piece", d.piece},
+                            {"causes", d.causes}});
         Json v{
             {"name", s.name},        {"frames", s.info.frames},     {"chunks", s.total},
             {"chunks_done", s.done}, {"warnings", s.info.warnings}, {"counters", counters_view(s.counters)}};
@@ -69,8 +107,13 @@ Json Core::job_view(const Job& job) const {
            {"swept", job.swept},
            {"streams", std::move(streams)},
            {"workers", job.worked},
-           {"waiting_for",
-            is_terminal(job.state) ? std::vector<std::string>{} : members_.missing(job.spec, job.engines)}};
+           {"waiting_for", waiting},
+           {"dead", std::move(dead)},
+           {"retries", job.retries}};
+    if (const auto s = predicted_start_s(job)) v["predicted_start_s"] = *s;
+    if (!job.last_error.empty()) v["last_error"] = job.last_error;
+    if (job.forget != Job::Forget::no) v["forgetting"] = true;
+    if (job.reconciliation.made) v["reconciliation"] = reconciliation_view(job.reconciliation);
     if (!job.error.empty()) v["error"] = {{"code", job.error_code}, {"message", job.error}};
     return v;
 }
@@ -82,19 +125,49 @@ Json Core::health_view() const {
         parts.push_back({{"name", name}, {"ok", ok}, {"detail", detail}});
         ready = ready && (ok || !needed);
     };
+    const auto refused = not_admitting();
+    const auto queued = std::int64_t(table_.index().queued_count());
+    const bool room = queued < options_.queued_jobs || options_.drop_lru;
     part("store", !store_.away(), store_.away() ? store_.why() : "");
     part("audit", !audit_.away(), audit_.away() ? audit_.why() : "",
          false);  // rows wait in the log meanwhile
-    std::map<std::string, int> stages{
-        {"ingest", 0}, {"preprocess", 0}, {"detect", 0}, {"annotate", 0}, {"alert", 0}};
-    for (const auto& [id, m] : members_.all())
-        if (!m.draining) ++stages[m.hello.stage];
-    for (const auto& [stage, n] : stages)
-        part(stage, n > 0, std::to_string(n) + (n == 1 ? " worker" : " workers"));
+    part("admission", !refused && room,
+         refused ? refused->message
+                 : std::to_string(queued) + " of " + std::to_string(options_.queued_jobs) + " places taken");
+    for (const std::string stage : {"ingest", "preprocess", "detect", "annotate", "alert"}) {
+        int n = 0;
+        bool served = false;
+        for (const auto& [id, m] : members_.all()) {
+            if (m.hello.stage != stage || m.draining) continue;
+            ++n;
+            served = served || members_.serves(m.hello.pool);
+        }
+        part(stage, served,
+             std::to_string(n) + (n == 1 ? " worker" : " workers") +
+                 (n > 0 && !served ? ", resting after failures" : ""));
+    }
     part("alerts", table_.undelivered_count() < 100000,
          std::to_string(table_.undelivered_count()) + " undelivered", false);
-    return {
-        {"ready", ready}, {"parts", parts}, {"bad_messages", bad_messages_}, {"lost_replies", lost_replies_}};
+    std::size_t dead = 0;
+    for (const auto& [id, job] : table_.jobs())
+        for (const auto& s : job.streams) dead += s.dead.size();
+    return {{"ready", ready},
+            {"admitting", !refused && room},
+            {"parts", parts},
+            {"last_error", last_error_},
+            {"retained",
+             {{"log_entries", recent_.size()},
+              {"log_bytes", recent_bytes_},
+              {"jobs", table_.jobs().size()},
+              {"dead_letters", dead},
+              {"undelivered", table_.undelivered_count()}}},
+            {"counts",
+             {{"bad_messages", bad_messages_},
+              {"lost_replies", lost_replies_},
+              {"releases", releases_},
+              {"false_releases", false_releases_},
+              {"repeats", table_.repeats()},
+              {"unbalanced", table_.unbalanced()}}}};
 }
 
 }  // namespace sl::broker

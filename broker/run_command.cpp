@@ -148,6 +148,7 @@ public:
             std::max<std::int64_t>(config_.limits.chunks_in_flight, 2 * cores());
         options.judge = false;  // threads do not die alone
         options.sweep_delay_ms = 0;
+        options.retention.work_ns = 0;        // nobody could retry its job
         options.lead_ttl_ms = 1'000'000'000;  // nobody else could lead, however long the process was stopped
         std::promise<void> bound;
         auto is_bound = bound.get_future();

@@ -47,6 +47,13 @@ int serve_broker(cli::Context& c) {
     options.roots = config->roots;
     options.output = {config->output.root, config->output.path};
     options.queued_jobs = config->limits.queued_jobs;
+    options.drop_lru = config->limits.when_full == "drop_lru";
+    constexpr std::int64_t hour_ns = 3'600'000'000'000;
+    const auto& kept = config->retention;
+    options.retention = {std::size_t(kept.jobs), kept.job_days * 24 * hour_ns,
+                         kept.failed_work_hours * hour_ns};
+    options.keep_log = std::size_t(kept.log_entries);
+    options.keep_log_bytes = std::size_t(kept.log_mb) << 20;
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();

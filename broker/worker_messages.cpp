@@ -72,8 +72,15 @@ void Core::exited(const std::string& supervisor, const schema::Exited& m) {
     const auto origin = members_.origin(m.worker);
     if (origin.supervisor.empty() || origin.supervisor != supervisor) return ok();
     if (m.crashed) {
-        pools_.note(origin.pool, "worker " + m.worker + " crashed: " + m.cause);
-        if (!m.token.unit.empty()) pools_.failed(origin.pool, m.token, m.cause, Clock::now());
+        last_error_ = "worker " + m.worker + " crashed: " + m.cause;
+        pools_.note(origin.pool, last_error_);
+        if (!m.token.unit.empty()) {
+            pools_.failed(origin.pool, m.token, m.cause, Clock::now());
+            const auto struck =
+                table_.strike(m.token, m.stage, m.pieces, m.cause, m.worker, journal_);  // stale: it ended
+            log::warn("strike", "worker={} unit={} job={} stream={} seq={} counts={} why={}", m.worker,
+                      m.token.unit, m.token.job, m.token.stream, m.token.seq, bool(struck), m.cause);
+        }
     }
     lose(m.worker, m.crashed ? "worker.crashed" : "worker.lost");
     ok();
@@ -83,6 +90,7 @@ void Core::exited(const std::string& supervisor, const schema::Exited& m) {
 void Core::failed(const std::string& worker, const schema::Fail& m) {
     const Member* member = members_.find(worker);
     const std::string pool = !m.pool.empty() ? m.pool : member ? member->hello.pool : "";
+    last_error_ = pool + ": " + m.message;
     switch (code_from_name(m.code)) {
         case Errc::io:
         case Errc::unavailable:
@@ -206,6 +214,7 @@ void Core::fetch(const std::string& worker, const schema::Fetch& fetch) {
     if (fetch.token.unit != "chunk" || !table_.current(fetch.token))
         return answer(worker, fetch.req, "stale");
     const Job& job = *table_.find(fetch.token.job);
+    if (table_.resting(fetch.token, Clock::now())) return;  // after a strike: it asks again
     // Without somebody in every pool the home is not answered and asks again.
     if (!members_.missing(job.spec, job.engines).empty()) return;
     std::vector<std::string> ingests;
@@ -261,14 +270,16 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         auto m = e.as<schema::Gathered>();
         if (!m) return unreadable(m.error());
         std::optional<schema::Bytes> detections;
+        std::int64_t undetected = 0;
         if (!e.payload.empty()) {
             const auto bytes = e.part(0);
-            if (auto d = schema::decode<schema::Detections>(bytes, "detections"); !d)
-                return unreadable(d.error());
+            auto d = schema::decode<schema::Detections>(bytes, "detections");
+            if (!d) return unreadable(d.error());
+            undetected = d->dropped;
             detections.emplace(bytes.begin(), bytes.end());
         }
         const bool fresh = detections.has_value();
-        auto turn = table_.gathered(m->token, std::move(detections), journal_);
+        auto turn = table_.gathered(m->token, std::move(detections), journal_, undetected);
         if (turn && fresh) worked(m->token);
         if (!turn) return reply(m->req, turn.error());
         if (turn->turn)
@@ -302,7 +313,7 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         if (m->token.unit == "final") {
             reply(m->req, table_.final_done(m->token, m->digest, journal_));
             if (Job* job = table_.find(m->token.job)) {
-                job->sweep.not_before = Clock::now() + milliseconds(options_.sweep_delay_ms);
+                job->sweep.trouble.not_before = Clock::now() + milliseconds(options_.sweep_delay_ms);
                 if (is_terminal(job->state)) {
                     durations_s_.push_back(double(job->ended_ns - job->started_ns) * 1e-9);
                     if (durations_s_.size() > 20) durations_s_.pop_front();
@@ -317,7 +328,9 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         auto m = e.as<schema::Fail>();
         if (!m) return unreadable(m.error());
         if (table_.current(m->token)) failed(worker, *m);
-        reply(m->req, table_.fail(m->token, m->code, m->message, journal_));
+        const Member* member = members_.find(worker);
+        const std::string pool = !m->pool.empty() || !member ? m->pool : member->hello.pool;
+        reply(m->req, table_.fail(m->token, m->code, m->message, journal_, pool.substr(0, pool.find('/'))));
     } else {
         unreadable({Errc::bad_message, "there is no worker message '" + type + "'", ""});
     }

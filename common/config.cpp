@@ -53,7 +53,13 @@ void fields(V& v, Models& s) {
 }
 template <typename V>
 void fields(V& v, Limits& s) {
-    v("queued_jobs", s.queued_jobs), v("chunks_in_flight", s.chunks_in_flight), v("home_slots", s.home_slots);
+    v("queued_jobs", s.queued_jobs), v("when_full", s.when_full);
+    v("chunks_in_flight", s.chunks_in_flight), v("home_slots", s.home_slots);
+}
+template <typename V>
+void fields(V& v, Retention& s) {
+    v("jobs", s.jobs), v("job_days", s.job_days), v("failed_work_hours", s.failed_work_hours);
+    v("log_entries", s.log_entries), v("log_mb", s.log_mb);
 }
 template <typename V>
 void fields(V& v, Alerts& s) {
@@ -67,7 +73,7 @@ template <typename V>
 void fields(V& v, Config& c) {
     v("fleet", c.fleet), v("broker", c.broker), v("redis", c.redis), v("postgres", c.postgres);
     v("audit", c.audit), v("roots", c.roots), v("output", c.output), v("models", c.models);
-    v("limits", c.limits), v("alerts", c.alerts), v("log", c.log);
+    v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts), v("log", c.log);
 }
 
 struct Findings {
@@ -291,6 +297,16 @@ void check(const Config& c, Findings& findings) {
     require(out.is_relative() && std::find(out.begin(), out.end(), "..") == out.end(), "output.path",
             quoted(c.output.path) + "must be a folder below output.root, without '..'");
     require(c.limits.queued_jobs > 0, "limits.queued_jobs", "must be at least 1");
+    one_of("limits.when_full", c.limits.when_full, {"reject", "drop_lru"});
+    const auto at_least = [&](const std::string& key, std::int64_t value, std::int64_t least) {
+        require(value >= least && value <= 100'000'000, key,
+                "must be " + std::to_string(least) + " to 100000000");
+    };
+    at_least("retention.jobs", c.retention.jobs, 1);
+    at_least("retention.job_days", c.retention.job_days, 0);
+    at_least("retention.failed_work_hours", c.retention.failed_work_hours, 0);
+    at_least("retention.log_entries", c.retention.log_entries, 1000);
+    at_least("retention.log_mb", c.retention.log_mb, 1);
     require(c.limits.chunks_in_flight > 0, "limits.chunks_in_flight", "must be at least 1");
     require(c.limits.home_slots > 1, "limits.home_slots",
             "must be at least 2: the last one is kept for the chunk whose turn it is");

@@ -41,9 +41,18 @@ struct Models {
     std::string default_model;  // key "default"; empty: what scripts/setup chose, else yolox_nano
 };
 struct Limits {
-    std::int64_t queued_jobs = 512;     // more are refused at the door
+    std::int64_t queued_jobs = 512;     // at most
+    std::string when_full = "reject";   // the next job; or drop_lru: fail the one that waits longest instead
     std::int64_t chunks_in_flight = 8;  // of one job
     std::int64_t home_slots = 3;        // chunks that one annotate worker holds
+};
+// What is kept of what is over. 0 means no limit where days and hours are counted, nothing where things are.
+struct Retention {
+    std::int64_t jobs = 5000;             // ended ones, in the list
+    std::int64_t job_days = 30;           // and for how long
+    std::int64_t failed_work_hours = 72;  // work folder of a failed job, from which `retry` goes on; 0: none
+    std::int64_t log_entries = 20'000;    // events, for subscribers that ask for what they missed
+    std::int64_t log_mb = 64;             // and their size
 };
 // Same fields as alert::Target.
 struct Target {
@@ -73,6 +82,7 @@ struct Config {
     Output output;
     Models models;
     Limits limits;
+    Retention retention;
     Alerts alerts;
     Log log;
 

@@ -2,6 +2,8 @@
 sl_test(unit/codec_test DEPS sl_bus)
 sl_test(golden/messages_test DEPS sl_schema)
 sl_test(unit/job_table_test DEPS sl_broker)
+sl_test(unit/job_again_test DEPS sl_broker)
+sl_test(unit/job_traces_test DEPS sl_broker)
 sl_test(unit/dispatch_test DEPS sl_broker)
 sl_test(unit/pools_test DEPS sl_broker)
 sl_test(unit/home_test DEPS sl_annotate)

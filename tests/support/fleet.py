@@ -354,6 +354,7 @@ class FleetTest(unittest.TestCase):
         for stream in now["streams"]:
             self.assertTrue(balanced(stream["counters"]), stream)
             self.assertEqual(stream["counters"]["read"], stream["frames"])
+        self.assertTrue(now["reconciliation"]["balanced"], now["reconciliation"])
         return now
 
     def assert_same(self, folder, reference):
