@@ -1,6 +1,7 @@
 // `sightline run`: the whole pipeline in one process. The broker and every worker are threads that meet on
 // inproc sockets; job state is in memory, the audit trail a file beside the results. Nothing else differs.
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -27,7 +28,7 @@ struct RunOptions {
     std::string out, name;
     cli::JobParams params;
     int detect = 0, annotate = 0;
-    bool force = false;
+    bool force = false, alerts = false;
 };
 
 // The root that all inputs lie below, and their paths below it: what their artifacts' folders are named by.
@@ -209,8 +210,23 @@ private:
         return {};
     }
 
+    // Alerts of the log after `since`, which moves on. On stdout, so not beside the JSON of --json.
+    void show_alerts(cli::Client& client, cli::Progress& progress, std::string& since) {
+        json ask{{"type", "log"}, {"topics", {"alert."}}};
+        if (!since.empty()) ask["since"] = since;
+        const auto reply = client.request(ask);
+        if (!reply) return;  // the job's own request says why
+        for (const json& event : reply->value("entries", json::array())) {
+            since = event.value("id", since);
+            progress.clear();
+            std::cout << cli::alert_line(event.value("body", json::object())) << std::endl;
+        }
+    }
+
     int follow(cli::Client& client, Threads& threads, const std::string& id, const fs::path& out) {
         cli::Progress progress;
+        const bool alerts = !c_.json && (o_.alerts || isatty(STDOUT_FILENO));
+        std::string alerts_since;
         bool canceled = false;
         json job;
         while (true) {
@@ -223,6 +239,7 @@ private:
             }
             job = (*reply)["job"];
             const std::string state = job.value("state", "");
+            if (alerts) show_alerts(client, progress, alerts_since);
             // Swept: nothing is left but the results.
             if (state != "queued" && state != "running" && job.value("swept", false)) break;
             if (auto e = threads.error()) {
@@ -288,6 +305,7 @@ void add_run(CLI::App& app, cli::Context& c) {
         ->check(CLI::PositiveNumber);
     cmd->add_option("--annotate", o->annotate, "annotate threads (default: 2, or half the cores)")
         ->check(CLI::PositiveNumber);
+    cmd->add_flag("--alerts", o->alerts, "print alerts as they are found, also when stdout is no terminal");
     o->params.add_to(*cmd);
     cmd->footer(
         "Ctrl-C leaves whole, playable results of what was done (exit 130).\n"

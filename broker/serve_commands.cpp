@@ -76,8 +76,9 @@ Error execute_again() {
 }
 
 struct WorkerOptions {
-    std::string stage, model, bind;
+    std::string stage, model, bind, supervisor;
     double drain_s = 10;
+    int crumb_fd = -1;
 };
 
 int serve_worker(cli::Context& c, const WorkerOptions& o) {
@@ -92,6 +93,8 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
     setup->options.brokers = config::endpoints(*config);
     setup->options.run_dir = config->broker.run_dir;
     setup->options.bind_host = o.bind;
+    setup->options.supervisor = o.supervisor;
+    setup->options.crumb = worker::Crumb::open(o.crumb_fd);
     setup->options.check_reload = [&]() -> Result<void> {
         auto today = c.load_config();
         if (!today) return today.error();
@@ -131,6 +134,8 @@ void add_worker(CLI::App& app, cli::Context& c) {
         ->check(CLI::IsMember({"ingest", "preprocess", "detect", "annotate", "alert"}));
     cmd->add_option("--model", o->model, "detect: the model to serve (`sightline models`)");
     cmd->add_option("--bind", o->bind, "address of this host that workers on other hosts reach, for tcp");
+    cmd->add_option("--supervisor", o->supervisor, "id of the supervisor that started it");
+    cmd->add_option("--crumb-fd", o->crumb_fd, "descriptor of the memory that it shares with its supervisor");
     cmd->add_option("--drain", o->drain_s, "seconds to finish what it holds after SIGTERM")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();

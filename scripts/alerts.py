@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """A subscriber in Python, written against schema/PROTOCOL.md section 4: pyzmq and msgpack, no more.
 
-usage: scripts/alerts.py --broker ENDPOINT [--stream PREFIX] [--count N] [--for SECONDS]
+usage: scripts/alerts.py --broker ENDPOINT[,ENDPOINT…] [--stream PREFIX] [--count N] [--for SECONDS]
 
 Prints one JSON object an alert. Says `subscribed` on stderr (and a line to --ready-fd) once the broker has
-welcomed the subscription: what is published after that is not missed. Exit status: 0, 4 no broker, 7 fewer than
+welcomed the subscription: what is published after that is not missed, also when the connection breaks or another
+broker takes over: then comes another welcome, and the log is asked for what was published in between. Exit status: 0, 4 no broker, 7 fewer than
 --count alerts within --for seconds, 130 interrupted.
 """
 import argparse
@@ -16,7 +17,8 @@ import time
 import msgpack
 import zmq
 
-PROTOCOL = b"SL1"
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from submit import PROTOCOL, Client, Unreachable  # noqa: E402
 
 
 def events_endpoint(jobs):
@@ -37,6 +39,21 @@ def receive(socket, milliseconds):
     return msgpack.unpackb(event)
 
 
+def number(event):
+    """An id, "{epoch}-{n}", as something that can be compared."""
+    return tuple(int(part) for part in event["id"].split("-"))
+
+
+def log_since(client, last, topic):
+    """What the broker kept of a topic after the number `last`."""
+    while True:
+        page = client.request({"type": "log", "since": "{}-{}".format(*last), "topics": [topic]})["entries"]
+        yield from page
+        if len(page) < 1000:
+            return
+        last = number(page[-1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--broker", default=os.environ.get("SIGHTLINE_BROKER", "ipc:///run/sightline/broker"))
@@ -49,7 +66,8 @@ def main():
     topic = "alert." + args.stream
     socket = zmq.Context.instance().socket(zmq.SUB)
     socket.setsockopt(zmq.LINGER, 0)
-    socket.connect(events_endpoint(args.broker.split(",")[0]))
+    for endpoint in args.broker.split(","):
+        socket.connect(events_endpoint(endpoint))
     socket.setsockopt_string(zmq.SUBSCRIBE, topic)
     patience = time.monotonic() + 10
     while True:
@@ -63,28 +81,38 @@ def main():
     if args.ready_fd is not None:
         os.write(args.ready_fd, b"subscribed\n")
 
+    client = Client(args.broker)
     deadline = time.monotonic() + args.seconds if args.seconds else float("inf")
+    floor = number(event)  # up to here all was printed, or came before us
+    printed = set()  # numbers above it
     shown = 0
-    last = {}  # topic → id: after a fail-over an event may come twice
     while not args.count or shown < args.count:
         event = receive(socket, min(1000, (deadline - time.monotonic()) * 1000))
         if event is None:
             if time.monotonic() < deadline:
                 continue
             return 7 if args.count else 0
-        if event.get("kind") != "alert":
+        welcome = event["kind"] == "welcome"  # after a new connection, or another subscriber's
+        if welcome and event["topic"] != topic:
             continue
-        number = tuple(int(part) for part in event["id"].split("-"))
-        if number <= last.get(event["topic"], (0, 0)):
-            continue
-        last[event["topic"]] = number
-        print(json.dumps(event["body"]), flush=True)
-        shown += 1
+        for one in log_since(client, floor, topic) if welcome else [event]:
+            if one["kind"] == "alert" and number(one) > floor and number(one) not in printed:
+                printed.add(number(one))
+                print(json.dumps(one["body"]), flush=True)
+                shown += 1
+                if shown == args.count:
+                    break
+        if welcome or len(printed) > 10000:
+            floor = max(floor, number(event)) if welcome else sorted(printed)[5000]
+            printed = {n for n in printed if n > floor}
     return 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except Unreachable as away:
+        print(f"error: {away}", file=sys.stderr)
+        sys.exit(4)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A client of the broker in Python, written against schema/PROTOCOL.md section 3: pyzmq and msgpack, no more.
 
-usage: scripts/submit.py --broker ENDPOINT ROOT:PATH… [--preset NAME] [--set NAME=VALUE]… [--wait]
+usage: scripts/submit.py --broker ENDPOINT[,ENDPOINT…] ROOT:PATH… [--preset NAME] [--set NAME=VALUE]… [--wait]
 
 Prints the job's id; with --wait also its end. Exit status: 0 ok, 1 job failed, 2 refused, 4 no broker, 6 canceled.
 """
@@ -28,27 +28,34 @@ class Refused(Exception):
     def __init__(self, reply):
         super().__init__(": ".join(filter(None, [reply.get("message", reply.get("code", "")), reply.get("hint", "")])))
         self.code = reply.get("code", "INTERNAL")
+        self.retry_after_s = reply.get("retry_after_s")  # of a full queue
 
 
 class Client:
-    """Sends a request again while there is no answer: all are idempotent, submit by its key."""
+    """Sends a request again while there is no answer: all are idempotent, submit by its key.
+
+    Of several brokers (a,b) only the one that leads listens: one socket connected to all of them finds it."""
 
     def __init__(self, endpoint, timeout_s=10):
         self.endpoint = endpoint
         self.timeout_s = timeout_s
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.connect(endpoint)
+        self.socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for a broker that is not there
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        for one in endpoint.split(","):
+            self.socket.connect(one)
 
     def request(self, fields):
         req = uuid.uuid4().hex
         message = [PROTOCOL, msgpack.packb(dict(fields, req=req))]
         deadline = time.monotonic() + self.timeout_s
-        patience = 1.0
+        patience = 0.5  # two rounds
         while time.monotonic() < deadline:
-            self.socket.send_multipart(message)
             again = min(deadline, time.monotonic() + patience)
-            patience *= 2
+            if self.socket.poll(max(0, int((again - time.monotonic()) * 1000)), zmq.POLLOUT):
+                self.socket.send_multipart(message)
+                again = min(deadline, time.monotonic() + patience)
             while self.socket.poll(max(0, int((again - time.monotonic()) * 1000))):
                 frames = self.socket.recv_multipart()
                 if frames[0] != PROTOCOL:

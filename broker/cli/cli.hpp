@@ -19,11 +19,11 @@ namespace sl::cli {
 // --config, --broker, --option, --json, --timeout: before or after the command's name.
 void add_global_options(CLI::App& app, Context& context);
 
-// submit, jobs, job, watch, logs, cancel, artifacts, alerts, pools, pipelines, presets, models, config,
-// doctor
+// submit, jobs, job, watch, logs, cancel, retry, artifacts, alerts, pools, health, pipelines, presets,
+// models, config, doctor
 void add_client_commands(CLI::App& app, Context& context);
 
-// up, down, status
+// up, down, status, scale, supervise
 void add_fleet_commands(CLI::App& app, Context& context);
 
 // Parses, runs the command's callback, returns the exit status (exit_code.hpp). Nothing escapes it.

@@ -1,5 +1,6 @@
 #include "broker/cli/client.hpp"
 
+#include "broker/cli/fleet_hint.hpp"
 #include "broker/cli/interrupt.hpp"
 #include "common/bus/endpoint.hpp"
 #include "common/bus/socket.hpp"
@@ -10,6 +11,10 @@ namespace sl::cli {
 
 using nlohmann::json;
 using std::chrono::milliseconds;
+
+namespace {
+constexpr milliseconds two_rounds{500};
+}
 
 Error refusal(const json& reply) {
     const std::string code = reply.value("code", "INTERNAL");
@@ -22,10 +27,13 @@ Error refusal(const json& reply) {
 }
 
 Result<void> Client::open() {
-    const std::string& endpoint = options_.endpoints[at_];
-    if (auto good = bus::broker_endpoints(endpoint); !good) return good.error();
-    socket_.emplace(bus::make_socket(context_, bus::Kind::dealer));
-    return bus::connect(*socket_, endpoint);
+    zmq::socket_t socket = bus::make_socket(context_, bus::Kind::dealer);
+    for (const std::string& endpoint : options_.endpoints) {
+        if (auto good = bus::broker_endpoints(endpoint); !good) return good.error();
+        if (auto ok = bus::connect(socket, endpoint); !ok) return ok;
+    }
+    socket_ = std::move(socket);
+    return {};
 }
 
 // The reply to `req`, if it is there; replies to earlier requests are passed over.
@@ -33,7 +41,7 @@ Result<std::optional<json>> Client::receive(const std::string& req) {
     while (auto frames = bus::receive(*socket_)) {
         if (frames->size() < 2 || (*frames)[0].to_string_view() != schema::protocol_id)
             return Error{Errc::unsupported_version,
-                         "cannot talk to " + options_.endpoints[at_] + ": it does not speak " +
+                         "cannot talk to " + join(options_.endpoints, " or ") + ": it does not speak " +
                              std::string(schema::protocol_id),
                          "check that the endpoint is a broker's jobs socket, of this release"};
         const auto& map = (*frames)[1];
@@ -52,10 +60,12 @@ Result<json> Client::request(json fields) {
     const auto left = [](Clock::time_point until) {
         return std::chrono::ceil<milliseconds>(until - Clock::now());
     };
+    if (!socket_)
+        if (auto ok = open(); !ok) return ok.error();
+    const bool several = options_.endpoints.size() > 1;
+    auto patience = several ? std::min(options_.resend, two_rounds) : options_.resend;
     bool sent = false;
-    for (auto patience = options_.resend; Clock::now() < deadline; patience *= 2) {
-        if (!socket_)
-            if (auto ok = open(); !ok) return ok.error();
+    for (; Clock::now() < deadline; patience *= several ? 1 : 2) {
         const auto until = std::min(deadline, Clock::now() + patience);
         if (wait_for(*socket_, ZMQ_POLLOUT, left(until))) {
             std::vector<zmq::message_t> frames;
@@ -71,17 +81,12 @@ Result<json> Client::request(json fields) {
             return refusal(**reply);
         }
         if (interrupted()) return interrupted_error();
-        if (options_.endpoints.size() > 1) {
-            socket_.reset();
-            at_ = (at_ + 1) % options_.endpoints.size();
-        }
     }
     return Error{Errc::unavailable,
                  "cannot reach the broker at " + join(options_.endpoints, " or ") + ": " +
                      (sent ? "no answer" : "nobody listens there") + " within " +
                      std::to_string(options_.timeout.count() / 1000) + " s",
-                 sent ? "look at its log; its Redis may be away"
-                      : "start a fleet with `sightline up`, or name the right one with --broker ENDPOINT"};
+                 sent ? "look at its log; its Redis may be away" : no_fleet_hint};
 }
 
 }  // namespace sl::cli

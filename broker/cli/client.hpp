@@ -15,9 +15,9 @@ namespace sl::cli {
 class Client {
 public:
     struct Options {
-        std::vector<std::string> endpoints;       // jobs sockets, tried in turn
+        std::vector<std::string> endpoints;       // jobs sockets of all brokers: the one that leads answers
         std::chrono::milliseconds timeout{5000};  // for one request, re-sends included
-        std::chrono::milliseconds resend{1000};   // first re-send; doubles
+        std::chrono::milliseconds resend{1000};   // first re-send; doubles. Of several brokers: two rounds
     };
     // The context outlives the client.
     Client(zmq::context_t& context, Options options) : context_(context), options_(std::move(options)) {}
@@ -36,7 +36,9 @@ private:
 
     zmq::context_t& context_;
     const Options options_;
-    std::size_t at_ = 0;  // endpoint in use
+    // One DEALER for all endpoints: what is sent again goes to the next broker that is there. Only the one
+    // that leads listens, so that is the one that leads, once a former leader's connection is known to be
+    // dead.
     std::optional<zmq::socket_t> socket_;
 };
 

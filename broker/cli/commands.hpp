@@ -13,9 +13,11 @@ void add_job(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);
 void add_logs(CLI::App& app, Context& context);
 void add_cancel(CLI::App& app, Context& context);
+void add_retry(CLI::App& app, Context& context);
 void add_artifacts(CLI::App& app, Context& context);
 void add_alerts(CLI::App& app, Context& context);
 void add_pools(CLI::App& app, Context& context);
+void add_health(CLI::App& app, Context& context);
 void add_pipelines(CLI::App& app, Context& context);
 void add_presets(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
@@ -25,5 +27,7 @@ void add_doctor(CLI::App& app, Context& context);
 void add_up(CLI::App& app, Context& context);
 void add_down(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
+void add_supervise(CLI::App& app, Context& context);
+void add_scale(CLI::App& app, Context& context);
 
 }  // namespace sl::cli

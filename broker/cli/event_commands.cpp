@@ -25,6 +25,10 @@ std::string event_line(const json& e) {
     if (kind == "job.progress")
         text += fmt::format("  {}/{} frames", body.value("frames_done", std::int64_t{0}),
                             body.value("frames_total", std::int64_t{0}));
+    if (kind == "job.strike" || kind == "job.dead")
+        text +=
+            fmt::format("  {} {} at {}: {}", body.value("unit", "chunk"), body.value("seq", std::int64_t{0}),
+                        body.value("stage", ""), body.value("cause", ""));
     if (kind == "job.failed") {
         const json error = body.value("error", json::object());
         text += fmt::format("  {}: {}", error.value("code", ""), error.value("message", ""));

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "broker/cli/fleet_hint.hpp"
 #include "broker/cli/interrupt.hpp"
 #include "common/bus/endpoint.hpp"
 #include "common/bus/socket.hpp"
@@ -17,7 +18,13 @@ Events::Events(Client& client, std::vector<std::string> prefixes)
     : client_(client),
       prefixes_(std::move(prefixes)),
       socket_(bus::make_socket(client.context(), bus::Kind::events_sub)),
-      awaited_(prefixes_.begin(), prefixes_.end()) {}
+      connections_(client.context(), zmq::socket_type::pair),
+      awaited_(prefixes_.begin(), prefixes_.end()) {
+    const std::string name = "inproc://events-" + make_ulid();
+    connections_.set(zmq::sockopt::linger, 0);
+    if (zmq_socket_monitor(socket_.handle(), name.c_str(), ZMQ_EVENT_HANDSHAKE_SUCCEEDED) == 0)
+        connections_.connect(name);
+}
 
 Result<void> Events::start(milliseconds timeout) {
     // All brokers: only the one that leads publishes.
@@ -31,14 +38,41 @@ Result<void> Events::start(milliseconds timeout) {
     while (!awaited_.empty()) {
         if (!wait_for(socket_, ZMQ_POLLIN, std::chrono::ceil<milliseconds>(deadline - Clock::now()))) {
             if (interrupted()) return interrupted_error();
-            return Error{Errc::unavailable,
-                         "cannot subscribe to events of " + join(client_.endpoints(), " or ") +
-                             ": no welcome within " + std::to_string(timeout.count() / 1000) + " s",
-                         "is the broker running, and its events socket reachable from this host?"};
+            return Error{
+                Errc::unavailable,
+                "cannot subscribe to events of " + join(client_.endpoints(), " or ") +
+                    ": no welcome within " + std::to_string(timeout.count() / 1000) + " s",
+                std::string("its jobs socket may be reachable where its events socket is not; else ") +
+                    no_fleet_hint};
         }
-        while (auto frames = bus::receive(socket_))
-            if (auto ok = take(std::move(*frames)); !ok) return ok.error();
+        if (auto ok = receive(); !ok) return ok;
     }
+    return {};
+}
+
+Result<void> Events::receive() {
+    while (auto frames = bus::receive(socket_)) {
+        // A connection is told before anything comes over it.
+        look_for_connections();
+        if (auto ok = take(std::move(*frames)); !ok) return ok;
+    }
+    return {};
+}
+
+void Events::look_for_connections() {
+    while (bus::receive(connections_)) awaited_.insert(prefixes_.begin(), prefixes_.end());
+}
+
+// What was missed goes before what was held back. While the log cannot be had it is asked for again.
+Result<void> Events::catch_up() {
+    auto ok = replay(base_);
+    if (!ok && ok.error().code == Errc::unavailable) return {};
+    if (!ok) return ok;
+    behind_ = false;
+    for (const json& event : pending_)
+        if (const std::string id = event.value("id", ""); parse(id) > parse(base_)) base_ = id;
+    pending_.insert(pending_.end(), held_.begin(), held_.end());
+    held_.clear();
     return {};
 }
 
@@ -72,17 +106,20 @@ Result<void> Events::take(std::vector<zmq::message_t> frames) {
     const auto* begin = frames[2].data<std::uint8_t>();
     json event = json::from_msgpack(begin, begin + frames[2].size(), true, false);
     if (!event.is_object()) return Error{Errc::bad_message, "an event is no map", ""};
-    if (event.value("kind", "") != "welcome") {
-        pending_.push_back(std::move(event));
-        return {};
-    }
-    const std::string topic = event.value("topic", "");
-    if (std::find(prefixes_.begin(), prefixes_.end(), topic) == prefixes_.end()) return {};
     const std::string id = event.value("id", "");
-    // A welcome after ours: of another subscriber to the same prefix, or of our own new connection.
-    if (awaited_.erase(topic) == 0)
-        if (auto ok = replay(base_); !ok) return ok.error();
-    if (base_.empty() || awaited_.empty()) base_ = id;
+    if (event.value("kind", "") == "welcome") {
+        // With nothing awaited it is another subscriber's to the same prefix.
+        if (awaited_.erase(event.value("topic", "")) == 0 || !awaited_.empty()) return {};
+        if (base_.empty())
+            base_ = id;
+        else
+            behind_ = true;
+    } else if (!base_.empty() && (behind_ || !awaited_.empty())) {
+        held_.push_back(std::move(event));
+    } else {
+        if (!base_.empty() && parse(id) > parse(base_)) base_ = id;
+        pending_.push_back(std::move(event));
+    }
     return {};
 }
 
@@ -98,10 +135,13 @@ Result<std::optional<json>> Events::next(milliseconds timeout) {
             last = id;
             return std::optional(std::move(event));
         }
+        if (behind_) {
+            if (auto ok = catch_up(); !ok) return ok.error();
+            if (!behind_) continue;
+        }
         if (!wait_for(socket_, ZMQ_POLLIN, std::chrono::ceil<milliseconds>(deadline - Clock::now())))
             return std::optional<json>();
-        while (auto frames = bus::receive(socket_))
-            if (auto ok = take(std::move(*frames)); !ok) return ok.error();
+        if (auto ok = receive(); !ok) return ok.error();
     }
 }
 

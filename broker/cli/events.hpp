@@ -1,6 +1,6 @@
-// A subscriber of the broker's events socket that misses nothing: it knows by the welcome when its
-// subscription is in force, and after a broken connection asks the log for what it missed. Used by one
-// thread.
+// A subscriber of the brokers' events sockets that misses nothing: it knows by the welcome when its
+// subscription is in force, and after a new connection (to the same broker, or to the next that leads) holds
+// back what comes until the welcome, then asks the log for what it missed. Used by one thread.
 #pragma once
 
 #include <chrono>
@@ -36,14 +36,19 @@ private:
     using Id = std::pair<std::uint64_t, std::uint64_t>;
     static Id parse(const std::string& id);
     Result<void> take(std::vector<zmq::message_t> frames);
+    Result<void> receive();
+    void look_for_connections();
+    Result<void> catch_up();
 
     Client& client_;
     const std::vector<std::string> prefixes_;
-    zmq::socket_t socket_;
-    std::set<std::string> awaited_;   // prefixes without a welcome yet
-    std::string base_;                // everything up to here was delivered
-    std::map<std::string, Id> last_;  // by topic
-    std::deque<nlohmann::json> pending_;
+    zmq::socket_t socket_, connections_;  // connections_: a monitor of socket_
+    std::set<std::string> awaited_;       // prefixes without a welcome on the newest connection
+    bool behind_ = false;                 // the log after base_ is to be asked for
+    std::string base_;                    // everything up to here was taken in
+    std::map<std::string, Id> last_;      // delivered, by topic
+    std::deque<nlohmann::json> pending_;  // to deliver
+    std::deque<nlohmann::json> held_;     // came while behind or before the welcome
 };
 
 }  // namespace sl::cli

@@ -14,6 +14,7 @@
 
 #include "broker/cli/client.hpp"
 #include "broker/cli/interrupt.hpp"
+#include "broker/cli/supervisor.hpp"
 #include "common/files.hpp"
 #include "common/ids.hpp"
 #include "common/spelling.hpp"
@@ -111,28 +112,18 @@ public:
         auto dsn = start_postgres();
         if (!dsn) return dsn.error();
         if (auto ok = write_config(base, *dsn); !ok) return ok;
-        for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-            const std::string name = endpoints_.size() == 1 ? "broker" : "broker-" + std::to_string(i + 1);
-            if (auto ok =
-                    launch({name,
-                            {program, "broker", "--config", fleet_.config_file(), "--broker", endpoints_[i]},
-                            "",
-                            "",
-                            SIGTERM});
-                !ok)
-                return ok;
-        }
-        servers_and_brokers_ = fleet_.processes.size();
-        for (const std::string& stage : stages) {
-            const auto count = options_.workers.find(stage);
-            for (int i = 1; count != options_.workers.end() && i <= count->second; ++i) {
-                std::vector<std::string> command{
-                    program, "worker", stage, "--config", fleet_.config_file(), "--broker", fleet_.endpoint};
-                if (stage == "detect") command.insert(command.end(), {"--model", options_.model});
-                if (auto ok = launch({stage + "-" + std::to_string(i), command, "", "", SIGTERM}); !ok)
-                    return ok;
-            }
-        }
+        std::vector<std::string> command{program,
+                                         "supervise",
+                                         "--config",
+                                         fleet_.config_file(),
+                                         "--logs",
+                                         logs_,
+                                         "broker=" + std::to_string(options_.brokers)};
+        for (const auto& [stage, count] : options_.workers)
+            command.push_back(stage + "=" + std::to_string(count));
+        if (!options_.restart) command.emplace_back("--no-restart");
+        if (auto ok = launch({.name = "supervisor", .command = command, .log = "", .user = ""}); !ok)
+            return ok;
         return wait_ready();
     }
 
@@ -173,13 +164,13 @@ private:
         const std::string socket = run_ + "/redis.sock";
         redis_url_ = "unix://" + socket;
         unlink(socket.c_str());
-        if (auto ok = launch({"redis",
-                              {program, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700",
-                               "--dir", dir_ + "/redis", "--appendonly", "yes", "--appendfsync", "always",
-                               "--maxmemory-policy", "noeviction", "--save", "", "--daemonize", "no"},
-                              "",
-                              "",
-                              SIGTERM});
+        if (auto ok =
+                launch({"redis",
+                        {program, "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir",
+                         dir_ + "/redis", "--appendonly", "yes", "--appendfsync", options_.fsync,
+                         "--maxmemory-policy", "noeviction", "--save", "", "--daemonize", "no"},
+                        "",
+                        ""});
             !ok)
             return ok;
         const std::string cli = find_program("redis-cli");
@@ -271,9 +262,12 @@ private:
     Result<void> wait_ready() {
         zmq::context_t context(1);
         Client client(context, {endpoints_, milliseconds(1000), milliseconds(500)});
-        const std::size_t wanted = fleet_.processes.size() - servers_and_brokers_;
+        std::size_t wanted = 0;
+        for (const auto& [stage, count] : options_.workers) wanted += std::size_t(count);
         std::string last = "the broker does not answer";
+        std::optional<Error> ended;
         const auto well = [&] {
+            if (auto gone = never_came(fleet_.supervised())) return ended = std::move(gone), true;
             const auto health = client.request({{"type", "health"}});
             const auto pools = client.request({{"type", "pools"}});
             if (!health || !pools) return false;
@@ -284,7 +278,8 @@ private:
             bool ok = joined >= wanted;
             for (const json& part : health->value("parts", json::array())) {
                 const std::string name = part.value("name", "");
-                if (part.value("ok", false) || std::find(stages.begin(), stages.end(), name) != stages.end())
+                const std::string stage = name.substr(0, name.find('/'));
+                if (part.value("ok", false) || std::find(stages.begin(), stages.end(), stage) != stages.end())
                     continue;
                 last += "; " + name + ": " + part.value("detail", "");
                 ok = false;
@@ -294,7 +289,20 @@ private:
         auto ok = until("waiting for the fleet to be ready",
                         milliseconds(static_cast<std::int64_t>(options_.ready_s * 1000)), well);
         if (!ok && ok.error().code == Errc::timeout) ok.error().message += "; " + last;
-        return ok;
+        return ended ? *ended : ok;
+    }
+
+    // A process that refuses to serve would be started again and again: say what it says.
+    static std::optional<Error> never_came(const json& processes) {
+        for (const json& p : processes) {
+            const std::string cause = p.value("last_cause", ""), log = p.value("log", "");
+            if (cause.empty()) continue;
+            return Error{Errc::unavailable,
+                         p.value("name", "") + " ended (" + cause +
+                             ") while waiting for the fleet to be ready; its log, " + log + ":\n" + tail(log),
+                         "mend what it names, then start again"};
+        }
+        return {};
     }
 
     Fleet& fleet_;
@@ -302,13 +310,18 @@ private:
     const std::string dir_;
     std::string logs_, run_, redis_url_;
     std::vector<std::string> endpoints_;
-    std::size_t servers_and_brokers_ = 0;
 };
 
 }  // namespace
 
 bool Fleet::running() const {
     return std::any_of(processes.begin(), processes.end(), alive);
+}
+
+json Fleet::supervised() const {
+    zmq::context_t context(1);
+    const auto reply = ask_supervisor(context, run_dir(state_dir) + "/control", {{"type", "status"}});
+    return reply ? (*reply)["processes"] : json::array();
 }
 
 Result<Fleet> find_fleet(const std::string& state_dir) {
@@ -352,19 +365,17 @@ Result<Fleet> start_fleet(const config::Config& base, const FleetOptions& option
 
 std::vector<std::string> stop_fleet(const Fleet& fleet) {
     std::vector<std::string> killed;
-    // Workers at once, then brokers, then the servers, each group when the one before it is gone.
-    const auto end = [&](const std::function<bool(const std::string&)>& belongs, milliseconds grace) {
+    // The supervisor, which ends its workers and then its brokers; when it is gone, the servers.
+    const auto end = [&](bool servers, milliseconds grace) {
         std::vector<Process> group;
-        std::copy_if(fleet.processes.rbegin(), fleet.processes.rend(), std::back_inserter(group),
-                     [&](const Process& p) { return belongs(p.name); });
+        std::copy_if(
+            fleet.processes.rbegin(), fleet.processes.rend(), std::back_inserter(group),
+            [&](const Process& p) { return (p.name == "redis" || p.name == "postgres") == servers; });
         const auto names = stop(group, grace);
         killed.insert(killed.end(), names.begin(), names.end());
     };
-    const auto server = [](const std::string& name) { return name == "redis" || name == "postgres"; };
-    const auto broker = [](const std::string& name) { return name.starts_with("broker"); };
-    end([&](const std::string& name) { return !server(name) && !broker(name); }, milliseconds(15000));
-    end(broker, milliseconds(10000));
-    end(server, milliseconds(20000));
+    end(false, milliseconds(30000));
+    end(true, milliseconds(20000));
     unlink(state_file(fleet.state_dir).c_str());
     unlink(fleet.config_file().c_str());
     return killed;

@@ -1,6 +1,8 @@
 #include "broker/cli/follow.hpp"
 
+#include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "broker/cli/events.hpp"
 #include "broker/cli/interrupt.hpp"
@@ -16,6 +18,10 @@ using std::chrono::milliseconds;
 
 namespace {
 
+const std::map<std::string, std::string> states{{"job.queued", "queued"},   {"job.started", "running"},
+                                                {"job.retried", "running"}, {"job.succeeded", "succeeded"},
+                                                {"job.failed", "failed"},   {"job.canceled", "canceled"}};
+
 bool ended(const json& job) {
     const std::string state = job.value("state", "");
     return state == "succeeded" || state == "failed" || state == "canceled";
@@ -28,12 +34,17 @@ int print_end(Context& c, const json& job) {
     }
     std::cout << job_text(job);
     const json output = job.value("output", json::object());
-    if (const auto config = c.load_client_config();
-        config && output.is_object() && job.value("state", "") == "succeeded") {
+    const std::string state = job.value("state", "");
+    if (const auto config = c.load_client_config(); config && output.is_object() && state != "canceled") {
         const std::string below = output.value("path", "");
         const std::string folder = local_path(*config, output.value("root", ""),
                                               (below.empty() ? "" : below + "/") + job.value("job", ""));
-        if (!folder.empty()) std::cout << "results    " << folder << '\n';
+        std::error_code ec;
+        if (!folder.empty() && state == "succeeded")
+            std::cout << "results    " << folder << '\n';
+        else if (!folder.empty() && std::filesystem::exists(folder, ec))
+            std::cout << "results    " << folder
+                      << " (of what could be done; manifest.json says what is missing)\n";
     }
     std::cout << std::flush;
     return job_exit_code(job);
@@ -86,8 +97,8 @@ int follow(Context& c, const Follow& what) {
             } else if (kind == "job.progress") {
                 for (const char* key : {"frames_done", "frames_total", "stage"})
                     if (body.contains(key)) job[key] = body[key];
-            } else if (kind.starts_with("job.")) {
-                job["state"] = kind.substr(4) == "started" ? "running" : kind.substr(4);
+            } else if (const auto state = states.find(kind); state != states.end()) {
+                job["state"] = state->second;
                 over = over || ended(job);
             }
             continue;

@@ -1,9 +1,10 @@
-// jobs, job, cancel, artifacts, pools
+// jobs, job, cancel, retry, artifacts
 #include <spdlog/fmt/fmt.h>
 
 #include <iostream>
 
 #include "broker/cli/commands.hpp"
+#include "broker/cli/follow.hpp"
 #include "broker/cli/job_text.hpp"
 #include "broker/cli/location.hpp"
 
@@ -11,31 +12,97 @@ namespace sl::cli {
 
 using nlohmann::json;
 
-void add_jobs(CLI::App& app, Context& c) {
+namespace {
+
+struct JobList {
+    std::string state, tag;
+    int limit = 20;
+};
+
+void list_jobs(Context& c, const JobList& o) {
+    json ask{{"type", "jobs"}, {"limit", o.limit}};
+    if (!o.state.empty()) ask["state"] = o.state;
+    if (!o.tag.empty()) ask["tag"] = o.tag;
+    const auto reply = c.request(ask);
+    if (!reply) return void(c.exit_code = c.fail(reply.error()));
+    const json jobs = reply->value("jobs", json::array());
+    if (c.json) return void(c.print({{"jobs", jobs}}));
+    std::cout << job_header() << '\n';
+    for (const json& job : jobs) std::cout << job_line(job) << '\n';
+}
+
+void add_rm(CLI::App* jobs, Context& c) {
     struct Options {
-        std::string state, tag;
-        int limit = 20;
+        std::vector<std::string> jobs;
+        bool results = false;
     };
     auto o = std::make_shared<Options>();
-    auto* cmd = app.add_subcommand("jobs", "list jobs, newest first");
+    auto* cmd =
+        jobs->add_subcommand("rm", "forget jobs that have ended; their results stay unless --results");
+    cmd->add_option("job", o->jobs, "their ids")->required();
+    cmd->add_flag("--results", o->results, "remove their results too");
+    cmd->footer("Example:\n  sightline jobs rm 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --results");
+    cmd->callback([&c, o] {
+        json removed = json::array();
+        for (const std::string& job : o->jobs) {
+            const auto reply = c.request({{"type", "forget"}, {"job", job}, {"results", o->results}});
+            if (!reply) {
+                c.exit_code = c.fail(reply.error());
+                continue;
+            }
+            removed.push_back(job);
+            if (!c.json) std::cout << "job " << job << " removed" << std::endl;
+        }
+        if (c.json && c.exit_code == exit_ok) c.print({{"jobs", removed}});
+    });
+}
+
+void add_prune(CLI::App* jobs, Context& c) {
+    struct Options {
+        std::string age, state;
+        bool results = false, dry_run = false;
+    };
+    auto o = std::make_shared<Options>();
+    auto* cmd = jobs->add_subcommand("prune", "forget all jobs that ended long ago");
+    cmd->add_option("--older-than", o->age, "since they ended: 7d, 12h, 30m or 90s")->required();
+    cmd->add_option("--state", o->state, "only these")
+        ->check(CLI::IsMember({"succeeded", "failed", "canceled"}));
+    cmd->add_flag("--results", o->results, "remove their results too");
+    cmd->add_flag("--dry-run", o->dry_run, "only say which");
+    cmd->footer("Example:\n  sightline jobs prune --older-than 7d --state failed --results --dry-run");
+    cmd->callback([&c, o] {
+        const auto age = seconds_of(o->age);
+        if (!age) return void(c.exit_code = c.fail(age.error()));
+        json ask{{"type", "prune"}, {"older_than_s", *age}, {"results", o->results}, {"dry_run", o->dry_run}};
+        if (!o->state.empty()) ask["state"] = o->state;
+        const auto reply = c.request(ask);
+        if (!reply) return void(c.exit_code = c.fail(reply.error()));
+        const json list = reply->value("jobs", json::array());
+        if (c.json) return void(c.print({{"jobs", list}, {"dry_run", o->dry_run}}));
+        for (const json& job : list) std::cout << job.get<std::string>() << '\n';
+        std::cout << list.size() << (o->dry_run ? " would be removed\n" : " removed\n");
+    });
+}
+
+}  // namespace
+
+void add_jobs(CLI::App& app, Context& c) {
+    auto o = std::make_shared<JobList>();
+    auto* cmd = app.add_subcommand("jobs", "list jobs, newest first; remove old ones");
     cmd->add_option("--state", o->state, "only these")
         ->check(CLI::IsMember({"queued", "running", "succeeded", "failed", "canceled"}));
     cmd->add_option("--tag", o->tag, "only with this tag, KEY=VALUE");
     cmd->add_option("--limit", o->limit, "at most so many")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    cmd->footer("Examples:\n  sightline jobs --state running\n  sightline jobs --tag site=north --json");
-    cmd->callback([&c, o] {
-        json ask{{"type", "jobs"}, {"limit", o->limit}};
-        if (!o->state.empty()) ask["state"] = o->state;
-        if (!o->tag.empty()) ask["tag"] = o->tag;
-        const auto reply = c.request(ask);
-        if (!reply) return void(c.exit_code = c.fail(reply.error()));
-        const json jobs = reply->value("jobs", json::array());
-        if (c.json) return void(c.print({{"jobs", jobs}}));
-        std::cout << job_header() << '\n';
-        for (const json& job : jobs) std::cout << job_line(job) << '\n';
+    cmd->footer(
+        "Examples:\n  sightline jobs --state running\n  sightline jobs --tag site=north --json\n"
+        "  sightline jobs rm 01HX3W5T9Q2Z8Y6V4B7N1M0KJC\n  sightline jobs prune --older-than 7d");
+    cmd->callback([&c, o, cmd] {
+        if (cmd->get_subcommands().empty()) list_jobs(c, *o);
     });
+    add_rm(cmd, c);
+    add_prune(cmd, c);
 }
 
 void add_job(CLI::App& app, Context& c) {
@@ -79,6 +146,27 @@ void add_cancel(CLI::App& app, Context& c) {
     });
 }
 
+void add_retry(CLI::App& app, Context& c) {
+    struct Options {
+        std::string job;
+        bool wait = false;
+    };
+    auto o = std::make_shared<Options>();
+    auto* cmd =
+        app.add_subcommand("retry", "do the dead chunks of a failed job again, and what depends on them");
+    cmd->add_option("job", o->job, "its id")->required();
+    cmd->add_flag("--wait", o->wait, "wait for the end; the exit status is the job's");
+    cmd->footer("Example:\n  sightline retry 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --wait");
+    cmd->callback([&c, o] {
+        const auto reply = c.request({{"type", "retry"}, {"job", o->job}});
+        if (!reply) return void(c.exit_code = c.fail(reply.error()));
+        const std::string state = reply->value("state", "");
+        if (c.json && !o->wait) return void(c.print({{"job", o->job}, {"state", state}}));
+        if (!c.json) std::cout << "job " << o->job << " " << state << std::endl;
+        if (o->wait) c.exit_code = follow(c, {.job = o->job, .alerts = false});
+    });
+}
+
 namespace {
 
 void print_artifacts(const json& reply, const std::string& folder) {
@@ -113,27 +201,6 @@ void add_artifacts(CLI::App& app, Context& c) {
         if (!folder.empty()) out["folder"] = folder;
         if (reply->contains("manifest")) out["manifest"] = (*reply)["manifest"];
         c.print(out);
-    });
-}
-
-void add_pools(CLI::App& app, Context& c) {
-    auto* cmd = app.add_subcommand("pools", "list the workers of the fleet, by pool");
-    cmd->footer("Example:\n  sightline pools");
-    cmd->callback([&c] {
-        const auto reply = c.request({{"type", "pools"}});
-        if (!reply) return void(c.exit_code = c.fail(reply.error()));
-        const json pools = reply->value("pools", json::array());
-        if (c.json) return void(c.print({{"pools", pools}}));
-        for (const json& pool : pools) {
-            const json workers = pool.value("workers", json::array());
-            std::cout << fmt::format("{}  ({} {})\n", pool.value("pool", ""), workers.size(),
-                                     workers.size() == 1 ? "worker" : "workers");
-            for (const json& w : workers)
-                std::cout << fmt::format("  {:<28} {}:{}  {:<9} holds {}, did {}\n", w.value("worker", ""),
-                                         w.value("host", ""), w.value("pid", 0), w.value("state", ""),
-                                         w.contains("held") ? w["held"].dump() : "0",
-                                         w.contains("done") ? w["done"].dump() : "0");
-        }
     });
 }
 

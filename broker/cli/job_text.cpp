@@ -40,6 +40,45 @@ std::string counters_text(const json& counters) {
     return text;
 }
 
+// What became of the frames, stage by stage; and what was given up, with its causes.
+std::string reconciliation_text(const json& job) {
+    const json table = job.value("reconciliation", json());
+    if (!table.is_object()) return "";
+    std::string text = fmt::format("frames     {:>8} {:>8} {:>8}\n", "in", "out", "dropped");
+    for (const json& stream : table.value("streams", json::array())) {
+        text += "           " + stream.value("name", "") + "\n";
+        for (const char* stage : {"ingest", "preprocess", "detect", "annotate"}) {
+            const json row = stream.value(stage, json());
+            if (!row.is_object()) continue;
+            std::int64_t dropped = 0;
+            std::string why;
+            const json reasons = row.value("dropped", json::object());
+            for (const auto& [reason, count] : reasons.items()) {
+                dropped += count.get<std::int64_t>();
+                why += fmt::format("{}{} {}", why.empty() ? "  (" : ", ", reason, count.dump());
+            }
+            text += fmt::format("{:>10} {:>8} {:>8} {:>8}{}\n", stage, row.value("in", std::int64_t{0}),
+                                row.value("out", std::int64_t{0}), dropped, why.empty() ? "" : why + ")");
+        }
+    }
+    return text + (table.value("balanced", false) ? "balanced   yes\n" : "balanced   NO\n");
+}
+
+std::string dead_text(const json& job) {
+    std::string text;
+    for (const json& chunk : job.value("dead", json::array())) {
+        const json stream = chunk.value("stream", json());
+        text += fmt::format("dead       chunk {} of {}, at {}\n", chunk.value("seq", std::int64_t{0}),
+                            stream.is_string() ? stream.get<std::string>() : stream.dump(),
+                            chunk.value("stage", ""));
+        for (const json& cause : chunk.value("causes", json::array()))
+            text += "           " + (cause.is_string() ? cause.get<std::string>() : cause.dump()) + "\n";
+    }
+    if (const auto retries = job.value("retries", std::int64_t{0}); retries > 0)
+        text += fmt::format("retries    {}\n", retries);
+    return text;
+}
+
 }  // namespace
 
 std::string job_text(const json& job) {
@@ -52,8 +91,11 @@ std::string job_text(const json& job) {
         out += fmt::format("error      {}: {}\n", error.value("code", ""), error.value("message", ""));
     const auto waiting = job.value("waiting_for", std::vector<std::string>{});
     if (!waiting.empty()) out += fmt::format("waits for  a worker of {}\n", join(waiting));
-    if (job.value("state", "") == "queued")
-        out += fmt::format("position   {} in the queue\n", number("queue_position"));
+    if (job.value("state", "") == "queued") {
+        const double start = job.value("predicted_start_s", -1.0);
+        out += fmt::format("position   {} in the queue{}\n", number("queue_position"),
+                           start >= 0 ? fmt::format(", starts in about {:.0f} s", start) : "");
+    }
     out += fmt::format(
         "progress   {:.0f} %  {}/{} frames, {}/{} chunks{}\n", 100 * job.value("progress", 0.0),
         number("frames_done"), number("frames_total"), number("chunks_done"), number("chunks_total"),
@@ -74,6 +116,7 @@ std::string job_text(const json& job) {
         const auto warnings = stream.value("warnings", std::vector<std::string>{});
         if (!warnings.empty()) out += "           warnings: " + join(warnings) + "\n";
     }
+    out += dead_text(job) + reconciliation_text(job);
     const json pools = job.value("workers", json::object());
     for (const auto& [pool, workers] : pools.items())
         for (const auto& [worker, done] : workers.items())

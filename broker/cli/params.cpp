@@ -1,5 +1,8 @@
 #include "broker/cli/params.hpp"
 
+#include <charconv>
+#include <map>
+
 #include "common/yaml.hpp"
 
 namespace sl::cli {
@@ -33,6 +36,18 @@ Result<json> JobParams::to_json() const {
         params["rules"] = json(yaml::to_json((*loaded)["rules"] ? (*loaded)["rules"] : *loaded));
     }
     return params;
+}
+
+Result<double> seconds_of(const std::string& text) {
+    static const std::map<char, double> units{{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    double value = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const std::string_view unit(end, std::size_t(text.data() + text.size() - end));
+    const auto factor = unit.size() == 1 ? units.find(unit[0]) : units.end();
+    if (ec != std::errc{} || value < 0 || (!unit.empty() && factor == units.end()))
+        return Error{Errc::invalid_argument, "cannot read '" + text + "' as a time",
+                     "write 7d, 12h, 30m or 90s"};
+    return unit.empty() ? value : value * factor->second;
 }
 
 }  // namespace sl::cli

@@ -22,4 +22,7 @@ struct JobParams {
 // "name=value" → both halves.
 std::pair<std::string, std::string> halves(const std::string& text);
 
+// "7d", "12h", "30m", "90s" or "90" → seconds.
+Result<double> seconds_of(const std::string& text);
+
 }  // namespace sl::cli

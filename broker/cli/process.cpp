@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,9 +59,12 @@ Result<User> find_user(const std::string& name) {
 }
 
 // In the child, between fork and exec: only async-signal-safe calls, but for initgroups, whose reading of
-// /etc/group is safe here because this program has no other thread that holds a lock of libc's.
-[[noreturn]] void become(const std::vector<std::string>& command, int out, const std::string& user,
-                         const User& as, int report) {
+// /etc/group is safe because no program that starts others under another user's name has a second thread.
+[[noreturn]] void become(const Launch& what, char** argv, int out, const User& as, int report, int parent) {
+    if (what.dies_with_parent) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(127);  // it ended before we asked
+    }
     setsid();
     sigset_t none;
     sigemptyset(&none);
@@ -68,30 +72,31 @@ Result<User> find_user(const std::string& name) {
     for (const int number : {SIGINT, SIGTERM, SIGPIPE}) signal(number, SIG_DFL);
     const int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
-    dup2(out, 1);
-    dup2(out, 2);
-    std::vector<char*> argv;
-    for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    const bool switched = user.empty() || (chdir("/") == 0 && initgroups(user.c_str(), as.gid) == 0 &&
-                                           setgid(as.gid) == 0 && setuid(as.uid) == 0);
-    if (switched) execvp(argv[0], argv.data());
+    if (out >= 0) dup2(out, 1), dup2(out, 2);
+    if (what.keep_fd >= 0) fcntl(what.keep_fd, F_SETFD, 0);
+    const bool switched =
+        what.user.empty() || (chdir("/") == 0 && initgroups(what.user.c_str(), as.gid) == 0 &&
+                              setgid(as.gid) == 0 && setuid(as.uid) == 0);
+    if (switched) execvp(argv[0], argv);
     const int error = errno;
     [[maybe_unused]] const auto told = write(report, &error, sizeof error);
     _exit(127);
 }
 
-Result<int> spawn(const std::vector<std::string>& command, int out, const std::string& user) {
+Result<int> spawn(const Launch& what, int out) {
     User as{0, 0};
-    if (!user.empty()) {
-        auto found = find_user(user);
+    if (!what.user.empty()) {
+        auto found = find_user(what.user);
         if (!found) return found.error();
         as = *found;
     }
+    std::vector<char*> argv;
+    for (const std::string& word : what.command) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
     int pipes[2];
     if (pipe2(pipes, O_CLOEXEC) != 0) return Error{Errc::internal, "cannot make a pipe", ""};
-    const int pid = fork();
-    if (pid == 0) become(command, out, user, as, pipes[1]);
+    const int parent = getpid(), pid = fork();
+    if (pid == 0) become(what, argv.data(), out, as, pipes[1], parent);
     close(pipes[1]);
     int error = pid < 0 ? errno : 0;
     ssize_t got = 0;
@@ -101,18 +106,19 @@ Result<int> spawn(const std::vector<std::string>& command, int out, const std::s
     if (error == 0) return pid;
     if (pid > 0) waitpid(pid, nullptr, 0);
     return Error{error == ENOENT ? Errc::not_found : Errc::internal,
-                 "cannot start " + command[0] + ": " + std::strerror(error),
+                 "cannot start " + what.command[0] + ": " + std::strerror(error),
                  error == ENOENT ? "install it, or run scripts/setup" : ""};
 }
 
 }  // namespace
 
 Result<Process> start(const Launch& launch) {
-    const int out = open(launch.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (out < 0)
+    int out = -1;
+    if (!launch.log.empty() &&
+        (out = open(launch.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) < 0)
         return Error{Errc::io, "cannot open the log " + launch.log + ": " + std::strerror(errno), ""};
-    const auto pid = spawn(launch.command, out, launch.user);
-    close(out);
+    const auto pid = spawn(launch, out);
+    if (out >= 0) close(out);
     if (!pid) return pid.error();
     return Process{launch.name, *pid, read_stat(*pid).started, boot_id(), launch.log, launch.stop_signal};
 }
@@ -149,7 +155,7 @@ std::vector<std::string> stop(const std::vector<Process>& processes, std::chrono
 Result<void> run_quietly(const std::vector<std::string>& command, const std::string& user) {
     std::FILE* out = std::tmpfile();
     if (!out) return Error{Errc::io, "cannot make a temporary file", ""};
-    const auto pid = spawn(command, fileno(out), user);
+    const auto pid = spawn({.name = "", .command = command, .log = "", .user = user}, fileno(out));
     int status = 0;
     while (pid && waitpid(*pid, &status, 0) < 0 && errno == EINTR) status = 0;
     std::string text(4000, '\0');

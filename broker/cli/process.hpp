@@ -24,9 +24,11 @@ struct Process {
 struct Launch {
     std::string name;
     std::vector<std::string> command;
-    std::string log;   // stdout and stderr are appended here
-    std::string user;  // run as this user; empty: as we are
+    std::string log = {};   // stdout and stderr are appended here; empty: they are ours
+    std::string user = {};  // run as this user; empty: as we are
     int stop_signal = 15;
+    int keep_fd = -1;               // a descriptor that it inherits, under the same number
+    bool dies_with_parent = false;  // killed when the thread that started it ends, however that ends
 };
 
 // Starts it in a session of its own (a terminal's Ctrl-C does not reach it). An unknown program is an error

@@ -48,6 +48,17 @@ Result<json> request_of(const Submit& o, const config::Config& config) {
     return ask;
 }
 
+// With a key that was used before the broker shows the job of then, whatever is asked for now.
+void say_if_old(Context& c, const Submit& o, const std::string& job, const std::string& since) {
+    if (o.key.empty() || since.empty()) return;
+    const auto reply =
+        c.request({{"type", "log"}, {"topics", {"job." + job + ".state"}}, {"since", since}, {"limit", 1}});
+    if (reply && reply->value("entries", json::array()).empty())
+        std::cerr << "note: the key '" << o.key
+                  << "' was used before; this is the job of then, with its inputs and "
+                  << "parameters. Another key submits a new one.\n";
+}
+
 int submit(Context& c, const Submit& o) {
     const auto config = c.load_client_config();
     if (!config) return c.fail(config.error());
@@ -58,10 +69,14 @@ int submit(Context& c, const Submit& o) {
     const auto reply = c.request(*ask);
     if (!reply) return c.fail(reply.error());
     const std::string job = reply->value("job", "");
-    if (c.json && !o.wait && !o.watch)
-        return c.print({{"job", job},
-                        {"state", reply->value("state", "")},
-                        {"queue_position", reply->value("queue_position", 0)}});
+    say_if_old(c, o, job, before->value("events_last", ""));
+    if (c.json && !o.wait && !o.watch) {
+        nlohmann::ordered_json out{{"job", job},
+                                   {"state", reply->value("state", "")},
+                                   {"queue_position", reply->value("queue_position", 0)}};
+        if (reply->contains("predicted_start_s")) out["predicted_start_s"] = (*reply)["predicted_start_s"];
+        return c.print(out);
+    }
     if (c.json)
         c.print_line({{"kind", "submitted"}, {"job", job}});
     else

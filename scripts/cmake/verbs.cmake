@@ -57,7 +57,6 @@ function(sl_test path)
   get_filename_component(label ${path} DIRECTORY)
   add_executable(${target} ${CMAKE_SOURCE_DIR}/tests/${path}.cpp)
   target_link_libraries(${target} PRIVATE sl_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)  # a third less to wait for; nothing here is hot
   add_test(NAME ${path} COMMAND ${target})
   set_tests_properties(${path} PROPERTIES LABELS ${label} TIMEOUT ${arg_TIMEOUT}
     ENVIRONMENT "SIGHTLINE_SOURCE_DIR=${CMAKE_SOURCE_DIR};SIGHTLINE_BINARY_DIR=${CMAKE_BINARY_DIR}"

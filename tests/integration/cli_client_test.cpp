@@ -148,8 +148,8 @@ TEST(Events, NoWelcomeIsAnError) {
 TEST(Events, WhatABrokenConnectionMissedComesFromTheLog) {
     const auto log = [](const json& ask) -> std::optional<json> {
         json entries = json::array();
-        if (ask.value("since", "") == "1-10")
-            for (int n = 1; n <= 2; ++n) {
+        if (ask.value("since", "") == "1-11")
+            for (int n = 2; n <= 3; ++n) {
                 entries.push_back(event("1-1" + std::to_string(n), n));
                 entries.back()["topic"] = "alert.a";
             }
@@ -163,8 +163,50 @@ TEST(Events, WhatABrokenConnectionMissedComesFromTheLog) {
     broker->publish("alert.a", event("1-11", 1));
     EXPECT_THAT(take(events, 1), ElementsAre(1));
     broker.reset();
-    broker.emplace(log);  // event 2 was published to nobody
-    EXPECT_THAT(take(events, 1), ElementsAre(2));
+    broker.emplace(log);  // events 2 and 3 were published to nobody
+    EXPECT_THAT(take(events, 2), ElementsAre(2, 3));
+    broker->publish("alert.a", event("1-13", 3));  // comes twice
+    broker->publish("alert.a", event("1-14", 4));
+    EXPECT_THAT(take(events, 1), ElementsAre(4));
+}
+
+// A standby takes over while the old leader is still connected, and publishes before its welcome comes.
+TEST(Events, WhatANewLeaderSaysBeforeItsWelcomeWaitsForTheLog) {
+    const auto path = (std::filesystem::temp_directory_path() / "broker").string();
+    FakeBroker first([](const json&) -> std::optional<json> { return std::nullopt; });
+    zmq::context_t context;
+    const std::string second_path = path + std::to_string(::getpid()) + "b";
+    Client client(context, {{first.endpoint(), "ipc://" + second_path}, patient, milliseconds(50)});
+    Events events(client, {"alert."});
+    ASSERT_TRUE(events.start(patient));
+    first.publish("alert.a", event("1-11", 1));
+    EXPECT_THAT(take(events, 1), ElementsAre(1));
+    FakeBroker second(
+        [&](const json& ask) -> std::optional<json> {
+            EXPECT_EQ(ask["since"], "1-11");
+            json missed = event("1-12", 2), early = event("2-1", 3);
+            missed["topic"] = early["topic"] = "alert.a";
+            return json{{"entries", {missed, early}}};
+        },
+        second_path, "");
+    second.before_welcome = event("2-1", 3);
+    second.before_welcome["topic"] = "alert.a";
+    EXPECT_THAT(take(events, 2), ElementsAre(2, 3));
+}
+
+TEST(Client, SeveralEndpointsOneLeaderAndItMoves) {
+    const auto path =
+        (std::filesystem::temp_directory_path() / "broker").string() + std::to_string(::getpid());
+    zmq::context_t context;
+    Client client(context, {{"ipc://" + path + "x", "ipc://" + path + "y"}, patient});
+    const auto said = [](const char* name) {
+        return [=](const json&) { return std::optional(json{{"by", name}}); };
+    };
+    std::optional<FakeBroker> x(std::in_place, said("x"), path, "x");
+    for (int i = 0; i < 3; ++i) EXPECT_EQ((*client.request({{"type", "ping"}}))["by"], "x");
+    x.reset();
+    FakeBroker y(said("y"), path, "y");
+    for (int i = 0; i < 3; ++i) EXPECT_EQ((*client.request({{"type", "ping"}}))["by"], "y");
 }
 
 }  // namespace

@@ -210,11 +210,115 @@ TEST_F(Commands, UnreachableBrokerWrongConfigurationAndWrongUsageDiffer) {
 }
 
 TEST_F(Commands, EveryCommandHasHelpWithAnExample) {
-    for (const char* name : {"submit", "jobs", "job", "watch", "logs", "cancel", "artifacts", "alerts",
-                             "pools", "pipelines", "presets", "models", "doctor", "up", "down", "status"})
+    for (const char* name : {"submit", "jobs",   "job",       "watch",   "logs",   "cancel",   "artifacts",
+                             "alerts", "pools",  "pipelines", "presets", "models", "doctor",   "up",
+                             "down",   "status", "retry",     "health",  "scale",  "supervise"})
         EXPECT_THAT(command({name, "--help"}).out,
                     AllOf(HasSubstr("xample"), HasSubstr("sightline " + std::string(name))))
             << name;
+}
+
+TEST_F(Commands, JobsThatEndedAreForgottenOneByOneOrByAge) {
+    FakeBroker broker([](const json& ask) -> json {
+        if (ask["type"] == "prune") return {{"jobs", {"J1", "J2"}}};
+        if (ask["job"] == "J3")
+            return {{"ok", false}, {"code", "CONFLICT"}, {"message", "job J3 has not ended"}};
+        return json::object();
+    });
+    auto ran = command_at(broker, {"jobs", "rm", "J1", "J3", "--results"});
+    EXPECT_EQ(ran.status, exit_conflict);
+    EXPECT_EQ(ran.out, "job J1 removed\n");
+    EXPECT_TRUE(broker.requests().front()["results"]);
+    ran = command_at(broker,
+                     {"jobs", "prune", "--older-than", "7d", "--state", "failed", "--dry-run", "--json"});
+    EXPECT_EQ(json::parse(ran.out), (json{{"jobs", {"J1", "J2"}}, {"dry_run", true}}));
+    const json ask = broker.requests().back();
+    EXPECT_EQ(ask["older_than_s"], 604800);
+    EXPECT_EQ(ask["state"], "failed");
+    EXPECT_TRUE(ask["dry_run"]);
+    EXPECT_EQ(command_at(broker, {"jobs", "prune", "--older-than", "a week"}).status, exit_usage);
+}
+
+TEST_F(Commands, HealthIsTheExitStatus) {
+    std::atomic<bool> ready = true;
+    FakeBroker broker([&](const json&) {
+        return json{{"ready", ready.load()},
+                    {"parts", {{{"name", "store"}, {"ok", ready.load()}, {"detail", "Redis is away"}}}},
+                    {"retained", {{"jobs", 7}}},
+                    {"last_error", "disk full"}};
+    });
+    auto ran = command_at(broker, {"health"});
+    EXPECT_EQ(ran.status, exit_ok);
+    EXPECT_THAT(ran.out, AllOf(HasSubstr("ready\n"), HasSubstr("jobs 7"), HasSubstr("last error disk full")));
+    ready = false;
+    ran = command_at(broker, {"health"});
+    EXPECT_EQ(ran.status, exit_unavailable);
+    EXPECT_THAT(ran.out, AllOf(HasSubstr("not ready"), HasSubstr("Redis is away")));
+    EXPECT_FALSE(json::parse(command_at(broker, {"health", "--json"}).out)["ready"]);
+}
+
+TEST_F(Commands, DrainNamesAPoolOrAWorkerAndWaitsUntilTheyAreGone) {
+    std::atomic<int> looks = 0;
+    const std::string worker = "01HX3W5T9Q2Z8Y6V4B7N1M0KJC";
+    FakeBroker broker([&](const json& ask) -> json {
+        if (ask["type"] == "drain") return {{"workers", {worker}}};
+        json workers = json::array();
+        if (++looks < 3) workers.push_back({{"worker", worker}});
+        return {{"pools", {{{"pool", "detect/m@1"}, {"workers", workers}}}}};
+    });
+    auto ran = command_at(broker, {"pools", "drain", "detect/m@1", "--deadline", "5", "--wait"});
+    EXPECT_EQ(ran.status, exit_ok) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("drained: 1 worker"));
+    EXPECT_EQ(looks, 3);
+    EXPECT_EQ(broker.requests().front()["pool"], "detect/m@1");
+    EXPECT_EQ(broker.requests().front()["deadline_s"], 5);
+    command_at(broker, {"pools", "drain", worker});
+    EXPECT_EQ(broker.requests().back()["worker"], worker);
+}
+
+TEST_F(Commands, ReloadThatAWorkerRefusesIsAConflict) {
+    std::atomic<bool> refuses = false;
+    FakeBroker broker([&](const json& ask) -> json {
+        if (ask["type"] == "reload") return {{"workers", {"W1"}}};
+        return {{"pools",
+                 {{{"pool", "annotate"},
+                   {"state", "ready"},
+                   {"last_error", "no such root"},
+                   {"workers", {{{"worker", refuses ? "W1" : "W2"}}}}}}}};
+    });
+    EXPECT_EQ(command_at(broker, {"pools", "reload", "annotate", "--wait"}).status, exit_ok);
+    refuses = true;
+    const auto ran = command_at(broker, {"pools", "reload", "annotate", "--wait"});
+    EXPECT_EQ(ran.status, exit_conflict);
+    EXPECT_THAT(ran.err, HasSubstr("no such root"));
+}
+
+TEST_F(Commands, JobShowsWhatBecameOfEveryFrameAndWhatIsDead) {
+    FakeBroker broker([](const json&) {
+        json job = job_in("failed");
+        job["retries"] = 2;
+        job["dead"] = {
+            {{"stream", "a.mp4"}, {"seq", 7}, {"stage", "detect"}, {"causes", {"signal 11", "signal 6"}}}};
+        job["reconciliation"] = {
+            {"balanced", true},
+            {"streams",
+             {{{"name", "a.mp4"},
+               {"ingest", {{"in", 100}, {"out", 90}, {"dropped", {{"job:dead_chunk", 10}}}}}}}}};
+        return json{{"job", job}};
+    });
+    const auto ran = command_at(broker, {"job", "J1"});
+    EXPECT_THAT(ran.out, AllOf(HasSubstr("chunk 7 of a.mp4, at detect"), HasSubstr("signal 11"),
+                               HasSubstr("retries    2"), HasSubstr("job:dead_chunk 10"),
+                               HasSubstr("balanced   yes")));
+}
+
+TEST_F(Commands, RetryOfAJobThatDidNotFailIsAConflict) {
+    FakeBroker broker([](const json& ask) -> json {
+        if (ask["job"] == "J1") return {{"state", "running"}};
+        return {{"ok", false}, {"code", "CONFLICT"}, {"message", "job J2 did not fail"}};
+    });
+    EXPECT_EQ(json::parse(command_at(broker, {"retry", "J1", "--json"}).out)["state"], "running");
+    EXPECT_EQ(command_at(broker, {"retry", "J2"}).status, exit_conflict);
 }
 
 TEST_F(Commands, ConfigShowIsAFileThatReadsBack) {

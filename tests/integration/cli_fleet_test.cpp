@@ -1,5 +1,6 @@
 // A fleet on one machine: the real redis-server and PostgreSQL, with this test program itself in the roles of
-// `sightline broker` (scripted, at once ready) and `sightline worker` (waits for SIGTERM).
+// `sightline supervise`, `sightline broker` (scripted, at once ready) and `sightline worker` (waits for
+// SIGTERM).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -10,7 +11,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "broker/cli/cli.hpp"
 #include "broker/cli/fleet.hpp"
+#include "broker/cli/supervisor.hpp"
 #include "tests/support/fake_broker.hpp"
 
 namespace sl::cli {
@@ -55,7 +58,13 @@ std::vector<std::string> names(const Fleet& fleet) {
 TEST_F(FleetTest, ComesUpReadySideBySideAndGoesDownWhole) {
     const auto a = start_fleet(base, options("/a"));
     ASSERT_TRUE(a) << a.error().text();
-    EXPECT_THAT(names(*a), ElementsAre("redis", "postgres", "broker", "ingest-1", "detect-1", "detect-2"));
+    EXPECT_THAT(names(*a), ElementsAre("redis", "postgres", "supervisor"));
+    std::vector<std::string> supervised;
+    for (const auto& p : a->supervised()) {
+        supervised.push_back(p["name"]);
+        EXPECT_EQ(p["state"], "running") << p;
+    }
+    EXPECT_THAT(supervised, ElementsAre("broker", "detect-1", "detect-2", "ingest-1"));
     const auto b = start_fleet(base, options("/b"));
     ASSERT_TRUE(b) << b.error().text();
     EXPECT_NE(a->endpoint, b->endpoint);
@@ -100,12 +109,62 @@ TEST_F(FleetTest, WorkerThatEndsIsQuotedAndNothingIsLeft) {
                          "while read p; do grep -qa redis-server $p/cmdline && exit 0; done; exit 1"}));
 }
 
+TEST_F(FleetTest, WhatEndsIsStartedAgainAndScaleAddsAndDrains) {
+    const auto fleet = start_fleet(base, options("/a"));
+    ASSERT_TRUE(fleet) << fleet.error().text();
+    const auto pid_of = [&](const std::string& name) {
+        for (const auto& p : fleet->supervised())
+            if (p["name"] == name) return p["state"] == "running" ? p["pid"].get<int>() : 0;
+        return 0;
+    };
+    const int first = pid_of("detect-1");
+    ASSERT_GT(first, 0);
+    kill(first, SIGKILL);
+    while (pid_of("detect-1") == first || pid_of("detect-1") == 0) usleep(1000);
+    for (const auto& p : fleet->supervised())
+        if (p["name"] == "detect-1") {
+            EXPECT_EQ(p["restarts"], 1);
+            EXPECT_EQ(p["last_cause"], "signal 9 (Killed)");
+        }
+
+    zmq::context_t context(1);
+    const auto scale = [&](int n) {
+        return ask_supervisor(context, fleet->state_dir + "/run/control",
+                              {{"type", "scale"}, {"parts", {{"detect", n}}}});
+    };
+    ASSERT_TRUE(scale(3));
+    const int youngest = pid_of("detect-3");
+    EXPECT_GT(youngest, 0);
+    ASSERT_TRUE(scale(2));
+    while (pid_of("detect-3") != 0) usleep(1000);
+    while (kill(youngest, 0) == 0) usleep(1000);
+    EXPECT_GT(pid_of("detect-2"), 0);
+    EXPECT_FALSE(ask_supervisor(context, fleet->state_dir + "/run/control",
+                                {{"type", "scale"}, {"parts", {{"broker", 2}}}}));
+
+    // Who leaves with status 0 was told to: it stays away until the fleet is scaled again.
+    kill(pid_of("detect-2"), SIGTERM);
+    const auto state_of = [&](const std::string& name) -> std::string {
+        for (const auto& p : fleet->supervised())
+            if (p["name"] == name) return p["state"];
+        return "";
+    };
+    while (state_of("detect-2") != "left") usleep(1000);
+    ASSERT_TRUE(scale(2));
+    EXPECT_EQ(state_of("detect-2"), "running");
+
+    // Nothing outlives its supervisor.
+    const int worker = pid_of("detect-1");
+    kill(fleet->processes.back().pid, SIGKILL);
+    while (kill(worker, 0) == 0) usleep(1000);
+}
+
 TEST_F(FleetTest, WhatACrashLeftIsEndedFirst) {
     std::filesystem::create_directories(dir);
     chmod(dir.c_str(), 0700);  // the user that PostgreSQL runs as has no way in, when this is root
     const auto fleet = start_fleet(base, options("/a"));
     ASSERT_TRUE(fleet) << fleet.error().text();
-    kill(fleet->processes[2].pid, SIGKILL);  // the broker
+    kill(fleet->processes[2].pid, SIGKILL);  // the supervisor
     while (alive(fleet->processes[2])) usleep(1000);
     const auto again = start_fleet(base, options("/a"));
     ASSERT_TRUE(again) << again.error().text();
@@ -148,9 +207,18 @@ int main(int argc, char** argv) {
         return sl::cli::wait_for_term();
     }
     if (role == "worker") {
-        if (option("--model") != "no_such_model") return sl::cli::wait_for_term();
+        const auto config = sl::config::load(option("--config"));
+        const bool has_model = config && config->models.default_model != "no_such_model";
+        if (argv[2] != std::string("detect") || has_model) return sl::cli::wait_for_term();
         std::fprintf(stderr, "there is no model no_such_model\n");
         return 3;
+    }
+    if (role == "supervise") {
+        CLI::App app;
+        sl::cli::Context context;
+        sl::cli::add_global_options(app, context);
+        sl::cli::add_fleet_commands(app, context);
+        return sl::cli::run(app, context, argc, argv);
     }
     ::testing::InitGoogleTest(&argc, argv);
     return RUN_ALL_TESTS();

@@ -46,6 +46,7 @@ public:
     }
     std::string protocol = "SL1";
     std::string welcome_id = "1-10";
+    nlohmann::json before_welcome;  // an event that overtakes the welcome; null: none
 
 private:
     static zmq::message_t frame(const std::string& text) { return zmq::message_t(text.data(), text.size()); }
@@ -76,6 +77,7 @@ private:
                 zmq::message_t subscription;
                 (void)xpub.recv(subscription);
                 const std::string text = subscription.to_string();
+                if (text[0] == 1 && !before_welcome.is_null()) send_event(xpub, before_welcome);
                 if (text[0] == 1)
                     send_event(xpub, {{"kind", "welcome"}, {"topic", text.substr(1)}, {"id", welcome_id}});
             }

@@ -150,7 +150,7 @@ class Client:
 class Fleet:
     """folder/media and folder/results are its roots `media` and `out`; results are in folder/results/{job}."""
 
-    def __init__(self, **workers):
+    def __init__(self, restart=False, **workers):
         self.folder = tempfile.mkdtemp(prefix="sl-fleet-")
         self.media = os.path.join(self.folder, "media")
         self.results = os.path.join(self.folder, "results")
@@ -167,7 +167,8 @@ class Fleet:
             with open(base, "w", encoding="utf-8") as out:
                 json.dump({"roots": {"media": self.media, "out": self.results}, "output": {"root": "out", "path": "."}}, out)
             counts = [word for stage, n in workers.items() for word in (f"--{stage}", str(n))]
-            done = sightline("up", "--config", base, "--state", self.state, "--json", "--model", default_model(), *counts)
+            done = sightline("up", "--config", base, "--state", self.state, "--json", "--model", default_model(), *counts,
+                             *([] if restart else ["--no-restart"]))
             if done.returncode != 0:
                 raise AssertionError(f"the fleet did not start: {done.stdout}{done.stderr}")
             up = json.loads(done.stdout)
