@@ -182,7 +182,7 @@ class Adversary:
         def choose():
             name, epoch = self.leader()
             fault.target, fault.epoch = name, epoch
-            return name and len(self.rig.alive("broker")) == len(self.rig.brokers) and self.leases()
+            return name and self.rig.standby(name) and self.leases()
         self.wait_for("a broker that leads, leases, and a standby", choose, self.patience_s)
         fault.pid, fault.held, fault.time_ns = self.rig.processes[fault.target].pid, True, time.time_ns()
         return self.rig.processes[fault.target]

@@ -121,8 +121,9 @@ class Rig:
         self.processes = {}  # name → Process, the latest of that name
         self.everyone = []  # all that ever were
         self.bodies = {}  # pid → name
-        self.led = {}  # epoch → (pid, time_ms) of the broker that led, by the brokers' logs
-        self.read = {}  # log → bytes of it that were read for that
+        self.led = {}  # epoch → pid of the broker that led, by the brokers' logs
+        self.waited = set()  # pids of brokers that waited for the lead
+        self.read = {}  # log → bytes of it that were read for these two
         self.mounted = False
         self.workers = [f"{stage}-{i}" for stage in STAGES for i in range(1, workers.get(stage, 0) + 1)]
         self.brokers = [f"broker-{i + 1}" for i in range(brokers)]
@@ -231,21 +232,30 @@ class Rig:
                     gone.append((p.name, p.popen.returncode, file.read()[-800:]))
         return gone
 
+    def _read_brokers(self):
+        for name in self.brokers:
+            log = os.path.join(self.logs, name + ".log")
+            with open(log, "rb") as file:
+                file.seek(self.read.get(log, 0))
+                *lines, rest = file.read().split(b"\n")
+                self.read[log] = file.tell() - len(rest)
+            for line in lines:
+                if b'"leading"' in line:
+                    value = json.loads(line)
+                    told = dict(w.split("=", 1) for w in value["text"].split())
+                    self.led[int(told["epoch"])] = value["pid"]
+                elif b'"waiting_for_lead"' in line:
+                    self.waited.add(json.loads(line)["pid"])
+
     def leader_of(self, epoch):
         """Pid of the broker that leads in an epoch; None: its log does not say so yet."""
-        if epoch not in self.led:
-            for name in self.brokers:
-                log = os.path.join(self.logs, name + ".log")
-                with open(log, "rb") as file:
-                    file.seek(self.read.get(log, 0))
-                    *lines, rest = file.read().split(b"\n")
-                    self.read[log] = file.tell() - len(rest)
-                for line in lines:
-                    if b'"leading"' in line:
-                        value = json.loads(line)
-                        told = dict(w.split("=", 1) for w in value["text"].split())
-                        self.led[int(told["epoch"])] = (value["pid"], value["time_ms"])
-        return self.led.get(epoch, (None, 0))[0]
+        self._read_brokers()
+        return self.led.get(epoch)
+
+    def standby(self, leader):
+        """Does another broker wait for the lead?"""
+        self._read_brokers()
+        return any(self.processes[n].pid in self.waited for n in self.alive("broker") if n != leader)
 
     def log_lines(self, stage, *events):
         """Lines of these events in the logs of a stage: [{time_ms, process, pid, event, text}], by time."""

@@ -8,7 +8,8 @@ Times come from outside or from what the broker logged and published, never from
   fail-over  the leading broker is ended or stopped → the first answer of a broker with a higher epoch
 Kills of workers near trouble of a broker, of Redis or of the disk (from 2 s before it until 3 s after it was over)
 count as faults, and not for these times: there is nobody then who could notice. A fail-over counts when Redis was
-there. Room is left for all chunks at the homes that remain: that is what "with spare capacity" means.
+there. "With spare capacity": leases count when another worker of the stage was left alone; there is room for all chunks at
+every home.
 """
 import math
 from collections import Counter
@@ -51,12 +52,21 @@ class Table:
             lost = [t for t, kind in self.witness.gone.get(fault.pid, []) if kind == "worker.lost"]
             if lost:
                 found["declared"].append((lost[0] - fault.time_ns) / 1e9)
-            found["released"] += [t for t in (self._granted(fault, lease) for lease in fault.leases) if t is not None]
+            if self._spare(fault):
+                found["released"] += [t for t in (self._granted(fault, lease) for lease in fault.leases) if t is not None]
             again = self._asked_again(fault)
-            if again is not None:
+            if again is not None and fault.target.split("-")[0] in ("ingest", "preprocess", "detect"):
                 found["repaired"].append(again)
         found["fail-over"] = [t for t in map(self.fail_over, self.faults) if t is not None]
         return found
+
+    def _spare(self, fault):
+        """Was there, in the two seconds after, another worker of its stage that nobody struck?"""
+        stage = fault.target.split("-")[0]
+        others = {n for n in self.rig.workers if n.split("-")[0] == stage and n != fault.target}
+        struck = {f.target for f in self.faults if f.time_ns < fault.time_ns + 2_000_000_000
+                  and (f.until_ns or f.time_ns) + 1_000_000_000 > fault.time_ns}
+        return bool(others - struck)
 
     def _granted(self, fault, lease):
         for line in self.leased:
@@ -106,10 +116,14 @@ class Table:
         return by_stage, sum(by_stage[s] * self.cpu[s] / total for s in by_stage)
 
     def false_releases(self):
-        """Leases taken from workers that lived, were never stopped and whose connections were not cut."""
+        """Leases taken from workers that lived, were never stopped and whose connections were not cut. A lease that
+        a broker recorded and did not live to tell its holder of was never held, and is none of these."""
+        told = {(f["holder"], f["unit"], f["job"], f.get("stream", "-1"), f.get("seq", "0")) for f in (line["fields"] for line in self.leased)}
         found = []
         for line in self.rig.log_lines("broker", "lease_lost", "worker.lost"):
             f = line["fields"]
+            if line["event"] == "lease_lost" and (f["holder"], f["unit"], f["job"], f["stream"], f["seq"]) not in told:
+                continue
             member = self.witness.members.get(f.get("holder") or f.get("worker"))
             if not member:
                 continue
