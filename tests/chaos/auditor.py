@@ -13,7 +13,7 @@ import fleet as kit
 from witness import TERMINAL_KINDS
 
 CHECKS = ("the same bytes", "frames balance", "no chunk committed twice", "no job lost", "audit exactly once and in order",
-          "one end a job, its last event", "alerts exactly once", "nothing left behind", "nobody died unasked",
+          "one end a job, its last event", "alerts exactly once", "no innocent is struck", "nothing left behind", "nobody died unasked",
           "the fleet goes on", "the faults hit")
 
 
@@ -82,6 +82,7 @@ class Auditor:
                 self.found("frames balance", f"job {job} ({work}) stream {stream} of {frames} frames: {c}")
             if record["done"] != expected["chunks"][stream]:
                 self.found("no chunk committed twice", f"job {job} ({work}) stream {stream}: {record['done']} chunks done of {expected['chunks'][stream]}")
+        self._check_account(job, work, expected)
         total, last = sum(expected["chunks"].values()), 0
         for e in self.witness.entries:
             if e.job == job and e.kind == "job.progress":
@@ -92,6 +93,18 @@ class Auditor:
         alerts = self._alerts_of(job)
         if sorted(a.removeprefix(job) for a in alerts) != expected["alerts"]:
             self.found("alerts exactly once", f"job {job} ({work}): {len(alerts)} alerts, {len(set(alerts))} different; undisturbed {len(expected['alerts'])}")
+
+    def _check_account(self, job, work, expected):
+        account = self.witness.accounts.get(job)
+        if not account or not account["balanced"] or len(account["streams"]) != len(expected["frames"]):
+            self.found("frames balance", f"job {job} ({work}): the account is {account}")
+            return
+        for stream, a in enumerate(account["streams"]):
+            for stage in ("ingest", "preprocess", "detect", "annotate"):
+                if a[stage]["in"] != a[stage]["out"] + sum(a[stage]["dropped"].values()):
+                    self.found("frames balance", f"job {job} ({work}) stream {stream} {stage}: {a[stage]}")
+            if not expected["frames"][stream] == a["ingest"]["in"] == a["annotate"]["out"]:
+                self.found("frames balance", f"job {job} ({work}) stream {stream} of {expected['frames'][stream]} frames: {a}")
 
     # --- at the end
 
@@ -105,6 +118,9 @@ class Auditor:
             self.found("no job lost", f"Redis holds the job {job}, which no client was told of: a submit was taken twice")
         for text in sorted(self.witness.claims):
             self.found("no chunk committed twice" if text.startswith("chunk") else "one end a job, its last event", text)
+        for e in self.witness.entries:
+            if e.kind in ("job.strike", "job.dead"):
+                self.found("no innocent is struck", f"{e.topic}: {e.body}")
         self._check_ends(acknowledged)
         self._check_trail()
         self._check_delivered()

@@ -1,6 +1,8 @@
 """A whole campaign: a fleet, its undisturbed run, the load, the faults, the audit, the table. For scripts/chaos
 and the tests of it."""
 import os
+import platform
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -133,3 +135,28 @@ def print_progress(who, text):
         print(f"\r\x1b[K{who}: {text}", end="", file=sys.stderr, flush=True)
     else:
         print(f"{who}: {text}", file=sys.stderr, flush=True)
+
+
+def machine():
+    """What was measured, and where."""
+    version = subprocess.run([kit.PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    return f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}, load {os.getloadavg()[1]:.1f}; {version}"
+
+
+def record(name, text):
+    """Puts the text between the marks of this name in bench/RESULTS.md."""
+    path = os.path.join(kit.SOURCE, "bench/RESULTS.md")
+    with open(path, encoding="utf-8") as file:
+        before, rest = file.read().split(f"<!-- {name}: begin -->\n")
+    after = rest.split(f"<!-- {name}: end -->")[1]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}<!-- {name}: begin -->\n{text}\n<!-- {name}: end -->{after}")
+
+
+def test_main():
+    """Runs the tests of a file; status 77 when something that they need is not here (root, for one)."""
+    why = rigs.missing()
+    if why:
+        print("skipped:", why)
+        sys.exit(1 if os.environ.get("SIGHTLINE_REQUIRE_DATA") == "1" else 77)
+    kit.main()

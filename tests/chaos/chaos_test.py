@@ -8,7 +8,6 @@ from collections import Counter
 sys.path[:0] = [os.path.join(os.environ["SIGHTLINE_SOURCE_DIR"], "tests", f) for f in ("chaos", "support")]
 import adversary  # noqa: E402  pylint: disable=wrong-import-position
 import campaign  # noqa: E402  pylint: disable=wrong-import-position
-import fleet as kit  # noqa: E402  pylint: disable=wrong-import-position
 import table  # noqa: E402  pylint: disable=wrong-import-position
 
 KILLS = 42
@@ -27,4 +26,4 @@ class Chaos(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    kit.main()
+    campaign.test_main()

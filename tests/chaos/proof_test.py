@@ -10,7 +10,6 @@ import unittest
 
 sys.path[:0] = [os.path.join(os.environ["SIGHTLINE_SOURCE_DIR"], "tests", f) for f in ("chaos", "support")]
 import campaign  # noqa: E402  pylint: disable=wrong-import-position
-import fleet as kit  # noqa: E402  pylint: disable=wrong-import-position
 
 
 class Proof(unittest.TestCase):
@@ -41,4 +40,4 @@ class Proof(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    kit.main()
+    campaign.test_main()

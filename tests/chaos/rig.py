@@ -107,7 +107,7 @@ def free_ports(count):
 class Rig:
     """folder/media and folder/results are the roots `media` and `out`. `off`: see proof_test.py."""
 
-    def __init__(self, workers, brokers=2, off="", folder=None):
+    def __init__(self, workers, brokers=2, off="", folder=None, retention=None):
         self.folder = folder or tempfile.mkdtemp(prefix="sl-chaos-")
         os.chmod(self.folder, 0o755)  # PostgreSQL runs as another user, and has to pass
         self.media, self.results, self.logs, self.run = (self.path(n) for n in ("media", "results", "logs", "run"))
@@ -118,6 +118,7 @@ class Rig:
         self.dsn = f"host={self.path('postgres')} user=sightline dbname=postgres"
         self.endpoints = [f"ipc://{self.path('a')}", f"tcp://127.0.0.1:{free_ports(3)}"][:brokers]
         self.off = off
+        self.retention = retention or {}
         self.processes = {}  # name → Process, the latest of that name
         self.everyone = []  # all that ever were
         self.bodies = {}  # pid → name
@@ -142,7 +143,7 @@ class Rig:
             "redis": {"url": "unix://" + self.redis_path}, "postgres": {"dsn": self.dsn},
             # Room for every chunk at the homes that are left: what waits, waits for a lost lease and not for a slot.
             "limits": {"chunks_in_flight": 2, "home_slots": 6},
-            "alerts": {"targets": [{"name": "file", "sink": "log", "options": {"path": self.alerts}}]},
+            "retention": self.retention, "alerts": {"targets": [{"name": "file", "sink": "log", "options": {"path": self.alerts}}]},
             "log": {"level": "debug", "format": "json"},
         }
         self._write("fleet.yaml", config)

@@ -10,7 +10,6 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-import adversary as adversaries
 import campaign
 import fleet as kit
 import load as loads
@@ -84,7 +83,8 @@ class Churn:
 
 def run(minutes, seed, say=lambda text: None):
     """Says {minutes, jobs, churn, processes: [{name, slopes, first, last}], violated: [sentence]}."""
-    rig = rigs.Rig(WORKERS)
+    # Little is kept, so that what is kept is soon all there is.
+    rig = rigs.Rig(WORKERS, retention={"jobs": 20, "log_entries": 1000})
     witness = load = None
     try:
         loads.make_inputs(rig.media)
@@ -140,3 +140,16 @@ def judged(series, minutes, violated):
             if s.name != "redis" and grown > max(bound * (minutes - after), SLACK[m]):
                 violated.append(f"{s.name}: {m} rises by {slopes[m]:.1f} a minute, {grown:.0f} in {minutes - after:.1f} minutes")
     return {"processes": processes, "violated": violated}
+
+
+def markdown(result):
+    """The table for people."""
+    lines = [f"{result['minutes']:g} minutes, seed {result['seed']}: {result['jobs']} jobs, {result['churn']} changes of workers; {campaign.machine()}.", "",
+             "| process | RSS, first → last (most) | RSS a minute | PSS a minute | descriptors, first → last (most) | a minute |",
+             "|---|---:|---:|---:|---:|---:|"]
+    for p in result["processes"]:
+        first, last, most, slope = p["first"], p["last"], p["most"], p["a_minute"]
+        lines.append(f"| {p['name']} | {first['rss_kb'] / 1024:.1f} → {last['rss_kb'] / 1024:.1f} MB ({most['rss_kb'] / 1024:.1f}) "
+                     f"| {slope['rss_kb'] / 1024:+.2f} MB | {slope['pss_kb'] / 1024:+.2f} MB "
+                     f"| {first['fds']} → {last['fds']} ({most['fds']}) | {slope['fds']:+.2f} |")
+    return "\n".join(lines)

@@ -33,6 +33,7 @@ class Witness(threading.Thread):
         self.rows = {}  # (job, stream, seq) → its row
         self.attempts = {}  # (job, stream, seq) → highest attempt seen
         self.counters = {}  # (job, stream) → the stream's record at its end
+        self.accounts = {}  # job → its reconciliation
         self.quiet = set()  # jobs whose records say no more
 
     def run(self):
@@ -92,6 +93,8 @@ class Witness(threading.Thread):
                     self.done.setdefault(key, token)
             elif kind == "stream":
                 self.counters[(job, int(at[0]))] = value
+        if "reconciliation" in fields:
+            self.accounts[job] = fields["reconciliation"]
         if fields["job"]["state"] in kit.TERMINAL and fields["job"]["swept"]:
             self.quiet.add(job)
 
