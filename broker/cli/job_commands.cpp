@@ -51,7 +51,7 @@ void add_rm(CLI::App* jobs, Context& c) {
                 continue;
             }
             removed.push_back(job);
-            if (!c.json) std::cout << "job " << job << " removed" << std::endl;
+            if (!c.json) std::cout << "job " << job << " is being removed" << std::endl;
         }
         if (c.json && c.exit_code == exit_ok) c.print({{"jobs", removed}});
     });
@@ -80,7 +80,7 @@ void add_prune(CLI::App* jobs, Context& c) {
         const json list = reply->value("jobs", json::array());
         if (c.json) return void(c.print({{"jobs", list}, {"dry_run", o->dry_run}}));
         for (const json& job : list) std::cout << job.get<std::string>() << '\n';
-        std::cout << list.size() << (o->dry_run ? " would be removed\n" : " removed\n");
+        std::cout << list.size() << (o->dry_run ? " would be removed\n" : " are being removed\n");
     });
 }
 
@@ -117,7 +117,7 @@ void add_job(CLI::App& app, Context& c) {
         if (c.json)
             c.print(job);
         else
-            std::cout << job_text(job);
+            std::cout << job_text(job) << frames_text(job);
     });
 }
 

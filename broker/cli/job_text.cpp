@@ -3,6 +3,8 @@
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
 #include "broker/cli/exit_code.hpp"
 #include "common/spelling.hpp"
 
@@ -40,30 +42,17 @@ std::string counters_text(const json& counters) {
     return text;
 }
 
-// What became of the frames, stage by stage; and what was given up, with its causes.
-std::string reconciliation_text(const json& job) {
-    const json table = job.value("reconciliation", json());
-    if (!table.is_object()) return "";
-    std::string text = fmt::format("frames     {:>8} {:>8} {:>8}\n", "in", "out", "dropped");
-    for (const json& stream : table.value("streams", json::array())) {
-        text += "           " + stream.value("name", "") + "\n";
-        for (const char* stage : {"ingest", "preprocess", "detect", "annotate"}) {
-            const json row = stream.value(stage, json());
-            if (!row.is_object()) continue;
-            std::int64_t dropped = 0;
-            std::string why;
-            const json reasons = row.value("dropped", json::object());
-            for (const auto& [reason, count] : reasons.items()) {
-                dropped += count.get<std::int64_t>();
-                why += fmt::format("{}{} {}", why.empty() ? "  (" : ", ", reason, count.dump());
-            }
-            text += fmt::format("{:>10} {:>8} {:>8} {:>8}{}\n", stage, row.value("in", std::int64_t{0}),
-                                row.value("out", std::int64_t{0}), dropped, why.empty() ? "" : why + ")");
-        }
-    }
-    return text + (table.value("balanced", false) ? "balanced   yes\n" : "balanced   NO\n");
+// Of several inputs one that is bad does not spoil the others.
+std::string whole_text(const json& job) {
+    const json streams = job.value("streams", json::array());
+    const auto whole = std::count_if(streams.begin(), streams.end(), [](const json& s) {
+        return s.value("chunks", 0) > 0 && s.value("chunks_done", 0) == s.value("chunks", 0);
+    });
+    if (streams.size() < 2 || whole == 0) return "";
+    return fmt::format("{} of {} inputs are whole; their results are kept", whole, streams.size());
 }
 
+// What was given up, with its causes.
 std::string dead_text(const json& job) {
     std::string text;
     for (const json& chunk : job.value("dead", json::array())) {
@@ -89,8 +78,13 @@ std::string job_text(const json& job) {
     const json error = job.value("error", json());
     if (error.is_object() && !error.empty())
         out += fmt::format("error      {}: {}\n", error.value("code", ""), error.value("message", ""));
-    const auto waiting = job.value("waiting_for", std::vector<std::string>{});
-    if (!waiting.empty()) out += fmt::format("waits for  a worker of {}\n", join(waiting));
+    if (const std::string whole = whole_text(job); job.value("state", "") == "failed" && !whole.empty())
+        out += "           " + whole + "\n";
+    // A pool's name, or a sentence of what is away.
+    for (const auto& what : job.value("waiting_for", std::vector<std::string>{}))
+        out += "waits for  " + (what.find(' ') == std::string::npos ? "a worker of " + what : what) + "\n";
+    if (const std::string last = job.value("last_error", ""); !last.empty() && !error.is_object())
+        out += "last error " + last + "\n";
     if (job.value("state", "") == "queued") {
         const double start = job.value("predicted_start_s", -1.0);
         out += fmt::format("position   {} in the queue{}\n", number("queue_position"),
@@ -116,12 +110,35 @@ std::string job_text(const json& job) {
         const auto warnings = stream.value("warnings", std::vector<std::string>{});
         if (!warnings.empty()) out += "           warnings: " + join(warnings) + "\n";
     }
-    out += dead_text(job) + reconciliation_text(job);
+    out += dead_text(job);
     const json pools = job.value("workers", json::object());
     for (const auto& [pool, workers] : pools.items())
         for (const auto& [worker, done] : workers.items())
             out += fmt::format("worker     {}  {}  did {}\n", pool, worker, done.dump());
     return out;
+}
+
+std::string frames_text(const json& job) {
+    const json table = job.value("reconciliation", json());
+    if (!table.is_object()) return "";
+    std::string text = fmt::format("frames     {:>8} {:>8} {:>8}\n", "in", "out", "dropped");
+    for (const json& stream : table.value("streams", json::array())) {
+        text += "           " + stream.value("name", "") + "\n";
+        for (const char* stage : {"ingest", "preprocess", "detect", "annotate"}) {
+            const json row = stream.value(stage, json());
+            if (!row.is_object()) continue;
+            std::int64_t dropped = 0;
+            std::string why;
+            const json reasons = row.value("dropped", json::object());
+            for (const auto& [reason, count] : reasons.items()) {
+                dropped += count.get<std::int64_t>();
+                why += fmt::format("{}{} {}", why.empty() ? "  (" : ", ", reason, count.dump());
+            }
+            text += fmt::format("{:>10} {:>8} {:>8} {:>8}{}\n", stage, row.value("in", std::int64_t{0}),
+                                row.value("out", std::int64_t{0}), dropped, why.empty() ? "" : why + ")");
+        }
+    }
+    return text + (table.value("balanced", false) ? "balanced   yes\n" : "balanced   NO\n");
 }
 
 std::string alert_line(const json& body) {

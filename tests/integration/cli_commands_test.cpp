@@ -227,7 +227,7 @@ TEST_F(Commands, JobsThatEndedAreForgottenOneByOneOrByAge) {
     });
     auto ran = command_at(broker, {"jobs", "rm", "J1", "J3", "--results"});
     EXPECT_EQ(ran.status, exit_conflict);
-    EXPECT_EQ(ran.out, "job J1 removed\n");
+    EXPECT_EQ(ran.out, "job J1 is being removed\n");
     EXPECT_TRUE(broker.requests().front()["results"]);
     ran = command_at(broker,
                      {"jobs", "prune", "--older-than", "7d", "--state", "failed", "--dry-run", "--json"});

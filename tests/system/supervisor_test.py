@@ -77,6 +77,10 @@ class Supervised(unittest.TestCase):
         self.assertEqual([w[1] for w in self.fleet.members().values()].count("alert"), 1)
 
     def test_a_follower_misses_nothing_and_hears_nothing_twice_when_the_leader_is_killed(self):
+        script = subprocess.Popen([sys.executable, os.path.join(kit.SOURCE, "scripts/alerts.py"), "--broker", self.fleet.endpoint],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (script.kill(), script.communicate()))
+        self.assertEqual(script.stderr.readline().strip(), "subscribed")
         done = subprocess.Popen([PROGRAM, "submit", os.path.join(self.fleet.media, "long.mp4"), "--watch", "--json"], env=self.fleet.env,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         lines = [json.loads(done.stdout.readline())]
@@ -95,6 +99,8 @@ class Supervised(unittest.TestCase):
         kept = [e["body"]["alert"] for e in self.fleet.log("alert.") if e["body"]["job"] == job]
         self.assertTrue(kept)
         self.assertEqual(sorted(heard), sorted(kept))
+        printed = [json.loads(script.stdout.readline()) for _ in kept]
+        self.assertEqual(sorted(a["alert"] for a in printed if a["job"] == job), sorted(kept))
         self.assertEqual([e["kind"] for e in lines if e["kind"] in ("job.started", "job.succeeded")], ["job.started", "job.succeeded"])
 
 
