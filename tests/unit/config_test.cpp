@@ -119,6 +119,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Mistake{"limits:\n  queued_jobs: many\n", "c.yaml:2: limits.queued_jobs must be a whole number"},
         Mistake{"limits:\n  queued_jobs: 0\n", "c.yaml:2: limits.queued_jobs must be at least 1"},
+        Mistake{"limits: {when_full: drop}\n", "limits.when_full 'drop' is not known"},
+        Mistake{"retention: {jobs: 0}\n", "c.yaml:1: retention.jobs must be 1 to 100000000"},
+        Mistake{"retention:\n  log_mb: -1\n", "c.yaml:2: retention.log_mb must be 1 to 100000000"},
         Mistake{"limits: {home_slots: 1}\n", "c.yaml:1: limits.home_slots must be at least 2"},
         Mistake{"broker:\n\n  endpoint: http://x\n", "c.yaml:3: broker.endpoint 'http://x' must be"},
         Mistake{"broker: [a]\n", "c.yaml:1: broker must be a map"},
