@@ -35,6 +35,13 @@ const char* stage_of(const std::string& unit) {
     return unit == "scan" ? "ingest" : unit == "deliver" ? "alert" : "annotate";
 }
 
+// What a peer wrote, fit to be kept and to be told to clients: short, and UTF-8.
+std::string clean(const std::string& text) {
+    constexpr std::size_t most = 1000;
+    const nlohmann::json cut = text.substr(0, most);
+    return nlohmann::json::parse(cut.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
 std::string name_of(const schema::JobSpec& spec, const schema::Piece& piece) {
     if (piece.pool < 0) return "source";
     const auto pool = std::size_t(piece.pool);
@@ -82,11 +89,12 @@ bool JobTable::resting(const Token& token, Clock::time_point now) const {
     return t && t->not_before > now;
 }
 
-Result<void> JobTable::fail(const Token& token, const std::string& code, const std::string& message,
-                            Journal& j, const std::string& stage) {
+Result<void> JobTable::fail(const Token& token, const std::string& code, const std::string& why, Journal& j,
+                            const std::string& stage) {
     if (!current(token)) return stale(token);
     lost(token, j);
-    const std::string at = stage.empty() ? stage_of(token.unit) : stage;
+    const std::string at = stage.empty() ? stage_of(token.unit) : clean(stage);
+    const std::string message = clean(why);
     if (code_from_name(code) == Errc::unavailable || token.unit == "sweep" || token.unit == "deliver")
         wait(token, message, j);
     else if (retryable(code))
@@ -111,13 +119,14 @@ Result<void> JobTable::strike(const Token& token, const std::string& stage,
     };
     if (!t || !open()) return stale(token);
     if (token.unit == "sweep" || token.unit == "deliver") {
-        wait(token, cause, j);
+        wait(token, clean(cause), j);
         return {};
     }
     const bool counted = std::any_of(t->strikes.begin(), t->strikes.end(),
                                      [&](const Strike& s) { return !worker.empty() && s.worker == worker; });
     if (!counted)
-        add_strike(token, {stage, pieces, worker, cause}, std::string(code_name(Errc::internal)), j);
+        add_strike(token, {clean(stage), pieces, worker, clean(cause)},
+                   std::string(code_name(Errc::internal)), j);
     return {};
 }
 

@@ -1,5 +1,7 @@
 // What ends a job early, and what may happen to it after its end: strikes, rests, retry, forget, retention,
 // the account of its frames.
+#include <nlohmann/json.hpp>
+
 #include "tests/support/job_table_kit.hpp"
 
 namespace sl::broker {
@@ -47,6 +49,19 @@ TEST(JobTable, ADeathStrikesOnceAndAlsoWithATokenThatIsOver) {
     for (int i = 0; i < 9; ++i) EXPECT_TRUE(kit.strike(old, "annotate", {}, "the same"));
     EXPECT_EQ(job.streams[0].chunks[0].trouble.strikes.size(), 1u);
     EXPECT_TRUE(kit.table.current(now));
+}
+
+TEST(JobTable, WhatAPeerSaysIsKeptShortAndReadable) {
+    Kit kit;
+    Job& job = kit.running("j", {1});
+    const Token t = kit.lease(job, 0, 0);
+    EXPECT_TRUE(kit([&](Journal& j) {
+        return kit.table.strike(t, "de\xfftect", {}, std::string(5000, '\xe4'), "w", j);
+    }));
+    const Strike& s = job.streams[0].chunks[0].trouble.strikes.at(0);
+    EXPECT_EQ(s.stage, "de\xef\xbf\xbdtect");
+    EXPECT_LE(s.cause.size(), 3000u);
+    EXPECT_NO_THROW((void)nlohmann::json(job.last_error).dump());
 }
 
 TEST(JobTable, RestsGrowWithTheStrikes) {
