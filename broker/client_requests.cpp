@@ -99,7 +99,7 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
             const bool change = changes.contains(e->type());
             auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
-            if (result) reply["ok"] = true;
+            reply.emplace("ok", true);  // unless it says itself that it refuses
         }
     }
     reply["type"] = "reply";
