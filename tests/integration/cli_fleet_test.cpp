@@ -14,6 +14,7 @@
 #include "broker/cli/cli.hpp"
 #include "broker/cli/fleet.hpp"
 #include "broker/cli/supervisor.hpp"
+#include "common/files.hpp"
 #include "tests/support/fake_broker.hpp"
 
 namespace sl::cli {
@@ -171,6 +172,92 @@ TEST_F(FleetTest, WhatACrashLeftIsEndedFirst) {
     for (const Process& p : fleet->processes) EXPECT_FALSE(alive(p)) << p.name;
 }
 
+// A supervisor alone, without servers; the model says how its workers behave.
+struct SupervisorTest : ::testing::Test {
+    const std::string dir = "/tmp/sl-sup-" + std::to_string(::getpid());
+    zmq::context_t context;
+    std::optional<Process> supervisor;
+
+    void start_with(const std::string& model) {
+        std::filesystem::create_directories(dir);
+        std::ofstream(dir + "/c.yaml") << "broker: {endpoint: ipc://" << dir << "/broker, run_dir: " << dir
+                                       << "}\nmodels: {default: " << model << "}\n";
+        const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+        auto started = start({.name = "supervisor",
+                              .command = {self, "supervise", "detect=2", "--config", dir + "/c.yaml"},
+                              .log = dir + "/log"});
+        ASSERT_TRUE(started) << started.error().text();
+        supervisor = *started;
+    }
+    nlohmann::json processes() {
+        const auto reply = ask_supervisor(context, dir + "/control", {{"type", "status"}});
+        return reply ? (*reply)["processes"] : nlohmann::json::array();
+    }
+    // Waits until `so` is true of every process that it runs.
+    nlohmann::json until_all(const std::function<bool(const nlohmann::json&)>& so) {
+        for (;;) {
+            const auto all = processes();
+            if (!all.empty() && std::all_of(all.begin(), all.end(), so)) return all;
+            usleep(1000);
+        }
+    }
+    void TearDown() override {
+        if (supervisor) stop({*supervisor}, std::chrono::milliseconds(0));
+        std::filesystem::remove_all(dir);
+    }
+};
+
+TEST_F(SupervisorTest, WhatRefusesIsTriedAgainEverMoreSlowly) {
+    start_with("no_such_model");
+    until_all([](const auto& p) { return p["restarts"] >= 4; });
+    const auto tries = [&] {
+        const auto text = files::read(dir + "/log");
+        std::vector<int> pauses;
+        for (std::size_t at = 0; text && (at = text->find("again_ms=", at)) != std::string::npos; ++at)
+            pauses.push_back(std::atoi(text->c_str() + at + 9));
+        return pauses;
+    }();
+    ASSERT_GE(tries.size(), 8u);
+    EXPECT_EQ(tries.front(), 0);
+    EXPECT_GT(tries.back(), 300);
+    EXPECT_EQ(processes().front()["last_cause"], "status 3");
+}
+
+TEST_F(SupervisorTest, OneSignalDrainsASecondEndsAllAtOnce) {
+    start_with("deaf");
+    const auto all = until_all([](const auto& p) { return p["state"] == "running"; });
+    for (const auto& p : all)  // deaf by now
+        while (!run_quietly({"grep", "-q", "deaf " + p["pid"].dump(), dir + "/log"})) usleep(1000);
+    kill(supervisor->pid, SIGTERM);
+    until_all([](const auto& p) { return p["state"] == "leaving"; });
+    const auto refused =
+        ask_supervisor(context, dir + "/control", {{"type", "scale"}, {"parts", {{"detect", 3}}}});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::conflict);
+    EXPECT_TRUE(alive(*supervisor));
+    kill(supervisor->pid, SIGTERM);
+    while (alive(*supervisor)) usleep(1000);
+    for (const auto& p : all) EXPECT_NE(kill(p["pid"].get<int>(), 0), 0) << p;
+}
+
+TEST_F(SupervisorTest, NonsenseOnTheControlSocketIsRefusedAndAnotherSupervisorToo) {
+    start_with("polite");
+    until_all([](const auto& p) { return p["state"] == "running"; });
+    for (const nlohmann::json& nonsense :
+         std::vector<nlohmann::json>{1,
+                                     {{"type", 5}},
+                                     {{"type", "scale"}},
+                                     {{"type", "scale"}, {"parts", {{"detect", "x"}}}},
+                                     {{"type", "scale"}, {"parts", {{"detect", -1}}}},
+                                     {{"type", "scale"}, {"parts", {{"cook", 1}}}}})
+        EXPECT_FALSE(ask_supervisor(context, dir + "/control", nonsense)) << nonsense;
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+    const auto second = run_quietly({self, "supervise", "detect=1", "--config", dir + "/c.yaml"});
+    ASSERT_FALSE(second);
+    EXPECT_THAT(second.error().message, HasSubstr("another supervisor runs"));
+    EXPECT_EQ(processes().size(), 2u);
+}
+
 int wait_for_term() {
     sigset_t set;
     sigemptyset(&set);
@@ -208,6 +295,10 @@ int main(int argc, char** argv) {
     }
     if (role == "worker") {
         const auto config = sl::config::load(option("--config"));
+        if (config && config->models.default_model == "deaf") {
+            std::fprintf(stderr, "deaf %d\n", ::getpid());
+            for (;;) pause();  // SIGTERM is blocked
+        }
         const bool has_model = config && config->models.default_model != "no_such_model";
         if (argv[2] != std::string("detect") || has_model) return sl::cli::wait_for_term();
         std::fprintf(stderr, "there is no model no_such_model\n");
