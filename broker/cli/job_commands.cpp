@@ -7,6 +7,7 @@
 #include "broker/cli/follow.hpp"
 #include "broker/cli/job_text.hpp"
 #include "broker/cli/location.hpp"
+#include "broker/cli/params.hpp"
 
 namespace sl::cli {
 
