@@ -19,7 +19,7 @@ import witness as witnesses
 WORKERS = {"ingest": 2, "preprocess": 2, "detect": 2, "annotate": 2, "alert": 1}
 MEASURES = ("rss_kb", "pss_kb", "fds")
 BOUND = {"rss_kb": 1024, "fds": 2}  # a minute, at most
-SLACK = {"rss_kb": 8 * 1024, "fds": 20}  # over the whole, whatever its length: allocators breathe, ingest keeps 16 inputs open
+SLACK = {"rss_kb": 24 * 1024, "fds": 20}  # over the whole, whatever its length: allocators breathe, ingest keeps 16 inputs open
 
 
 @dataclass
@@ -56,8 +56,10 @@ def sample(pid):
 class Churn:
     """Ends, starts, adds and drains workers that are not the first of their stage."""
 
-    def __init__(self, rig, seed):
+    def __init__(self, rig, witness, seed):
         self.rig = rig
+        self.witness = witness
+        self.client = loads.Client(rig.endpoints)
         self.random = random.Random(f"soak {seed}")
         self.asked = set()
         self.count = 0
@@ -65,17 +67,30 @@ class Churn:
     def turn(self):
         stage = self.random.choice(["ingest", "preprocess", "detect", "annotate"])
         living = [n for n in self.rig.alive(stage) if not n.endswith("-1")]
-        what = self.random.choice(["kill", "drain", "start"]) if living else "start"
+        what = self.random.choice(["kill", "term", "drain", "start"]) if living else "start"
         if what == "start" and len(living) >= 3:
-            what = "drain"
+            what = "term"
         if what == "start":
             free = next(i for i in range(2, 9) if f"{stage}-{i}" not in self.rig.alive(stage) and self._ended(f"{stage}-{i}"))
             self.rig.launch(f"{stage}-{free}")
         else:
             process = self.rig.processes[self.random.choice(sorted(living))]
+            worker = next((w for w, m in list(self.witness.members.items()) if m["pid"] == process.pid), "")
             self.asked.add(process.pid)
-            process.kill() if what == "kill" else process.signal(signal.SIGTERM)
+            if what == "kill":
+                process.kill()
+            elif what == "drain" and worker:
+                self._drain(worker)
+            else:
+                process.signal(signal.SIGTERM)
         self.count += 1
+
+    def _drain(self, worker):
+        try:
+            self.client.request(limit_s=10, type="drain", worker=worker)
+        except kit.Refused as e:
+            if e.code not in ("CONFLICT", "NOT_FOUND"):  # it is on its way out already
+                raise
 
     def _ended(self, name):
         return name not in self.rig.processes or not self.rig.processes[name].alive()
@@ -85,7 +100,7 @@ def run(minutes, seed, say=lambda text: None):
     """Says {minutes, jobs, churn, processes: [{name, slopes, first, last}], violated: [sentence]}."""
     # Little is kept, so that what is kept is soon all there is.
     rig = rigs.Rig(WORKERS, retention={"jobs": 20, "log_entries": 1000})
-    witness = load = None
+    witness = load = churn = None
     try:
         loads.make_inputs(rig.media)
         rig.start()
@@ -94,7 +109,7 @@ def run(minutes, seed, say=lambda text: None):
         load = loads.Load(rig.endpoints, witness, seed, 3)
         load.start()
         kit.eventually("the first jobs end", lambda: len(witness.ended) >= 3, 180, 0.1)
-        churn = Churn(rig, seed)
+        churn = Churn(rig, witness, seed)
         staying = [n for n in rig.brokers + rig.workers if n.endswith("-1") or n in rig.brokers]
         series = [Series(n, rig.processes[n].pid) for n in staying + ["redis"]]
         begun = time.monotonic()
@@ -124,6 +139,8 @@ def run(minutes, seed, say=lambda text: None):
         for thread in (load, witness):
             if thread:
                 thread.enough.set()
+        if churn:
+            churn.client.close()
         rig.remove()
 
 
