@@ -4,7 +4,8 @@ Times come from outside or from what the broker logged and published, never from
   declared   SIGKILL of a worker → the time of its event worker.lost
   released   SIGKILL of a worker → each lease that it held is granted again (the broker's log line `leased`)
   repaired   SIGKILL of a worker → a home asks again for pieces that it had asked for before (log line `fetched`
-             of a token for the second time); only where a home had to
+             of a token for the second time); only where a home had to. What was lost and not asked for then falls
+             to the backstop, 15 s later: those are counted (`pieces_overdue`)
   fail-over  the leading broker is ended or stopped → the first answer of a broker with a higher epoch
 Kills of workers near trouble of a broker, of Redis or of the disk (from 2 s before it until 3 s after it was over)
 count as faults, and not for these times: there is nobody then who could notice. A fail-over counts when Redis was
@@ -50,11 +51,12 @@ class Table:
             if fault.kind != "kill" or not self.undisturbed(fault, AMONG):
                 continue
             lost = [t for t, kind in self.witness.gone.get(fault.pid, []) if kind == "worker.lost"]
-            if lost:
-                found["declared"].append((lost[0] - fault.time_ns) / 1e9)
+            if not lost:
+                continue
+            found["declared"].append((lost[0] - fault.time_ns) / 1e9)
             if self._spare(fault):
                 found["released"] += [t for t in (self._granted(fault, lease) for lease in fault.leases) if t is not None]
-            again = self._asked_again(fault)
+            again = self._asked_again(fault, found["declared"][-1])
             if again is not None and fault.target.split("-")[0] in ("ingest", "preprocess", "detect"):
                 found["repaired"].append(again)
         found["fail-over"] = [t for t in map(self.fail_over, self.faults) if t is not None]
@@ -76,14 +78,16 @@ class Table:
                 return seconds
         return None
 
-    def _asked_again(self, fault):
+    def _asked_again(self, fault, lost_s):
+        """The first question for pieces that had been asked for before, within a second of the loss: homes ask at
+        once when they hear of it. None: nothing of the dead had to be asked for."""
         before = set()
         for line in self.fetched:
             f, seconds = line["fields"], line["time_ms"] / 1e3 - fault.time_ns / 1e9
             token = (f["job"], f["stream"], f["seq"], f["attempt"])
-            if seconds < 0:
+            if seconds < lost_s:
                 before.add(token)
-            elif seconds < 3 and token in before:
+            elif seconds < lost_s + 1 and token in before:
                 return seconds
         return None
 
@@ -148,7 +152,7 @@ class Table:
             "repeated_chunks": {**by_stage, "all": repeated}, "repeated_per_fault": repeated / max(1, struck),
             "false_releases": self.false_releases(), "chunks": len(self.witness.rows),
             "fail_overs_s": {f.n: t for f in self.faults for t in [self.fail_over(f)] if t is not None},
-            "leases_over": sum(max(0, n - 1) for n in self.witness.attempts.values()),
+            "overdue": len(self.rig.log_lines("annotate", "pieces_overdue")), "leases_over": sum(max(0, n - 1) for n in self.witness.attempts.values()),
         }
 
 
@@ -173,5 +177,5 @@ def markdown(value):
               f"{'met' if value['repeated_per_fault'] <= 0.5 else '**missed**'}); in items of all {value['chunks']} chunks: preprocess {r['preprocess']:.1f}, "
               f"detect {r['detect']:.1f}, annotate {r['annotate']:.1f} chunks' worth, weighted by CPU time {r['all']:.1f}.",
               f"Leases beyond the first of a chunk: {value['leases_over']}. Leases taken from workers that lived and were left alone: "
-              f"{len(value['false_releases'])} (aim 0)."]
+              f"{len(value['false_releases'])} (aim 0). Chunks that waited for the backstop: {value['overdue']}."]
     return "\n".join(lines)
