@@ -17,8 +17,8 @@ using std::chrono::milliseconds;
 Events::Events(Client& client, std::vector<std::string> prefixes)
     : client_(client),
       prefixes_(std::move(prefixes)),
-      socket_(bus::make_socket(client.context(), bus::Kind::events_sub)),
       connections_(client.context(), zmq::socket_type::pair),
+      socket_(bus::make_socket(client.context(), bus::Kind::events_sub)),
       awaited_(prefixes_.begin(), prefixes_.end()) {
     const std::string name = "inproc://events-" + make_ulid();
     connections_.set(zmq::sockopt::linger, 0);

@@ -42,7 +42,8 @@ private:
 
     Client& client_;
     const std::vector<std::string> prefixes_;
-    zmq::socket_t socket_, connections_;  // connections_: a monitor of socket_
+    zmq::socket_t connections_;  // hears of those of socket_, and outlives it: nobody may block on telling
+    zmq::socket_t socket_;
     std::set<std::string> awaited_;       // prefixes without a welcome on the newest connection
     bool behind_ = false;                 // the log after base_ is to be asked for
     std::string base_;                    // everything up to here was taken in
