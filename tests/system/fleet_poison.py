@@ -34,6 +34,7 @@ def the_poison(video):
 
 class Poison(kit.FleetTest):
     stage = "preprocess"
+    workers = {"restart": True}
 
     @classmethod
     def setUpClass(cls):
