@@ -6,13 +6,16 @@
 #include "common/thread_name.hpp"
 
 namespace sl::broker {
+namespace {
+constexpr std::size_t append_most = 5000;  // entries of one transaction
+}
 
 AuditThread::AuditThread(store::JobStore& log, store::Audit& audit, bool dedup)
     : log_(log), audit_(audit), dedup_(dedup), thread_([this] { run(); }) {}
 
 AuditThread::~AuditThread() {
     stop_ = true;
-    bell_.close();
+    fed_.close();
 }
 
 store::LogId AuditThread::position() const {
@@ -24,9 +27,38 @@ std::string AuditThread::why() const {
     return why_;
 }
 
+void AuditThread::feed(const std::vector<store::LogEntry>& entries) {
+    // More than this it reads from the log again, when it gets there; the empty batch still wakes it.
+    constexpr std::size_t most = 50'000;
+    const bool room = waiting_ < most;
+    if (room) waiting_ += entries.size();
+    fed_.put(room ? entries : std::vector<store::LogEntry>{});
+}
+
+std::vector<store::LogEntry> AuditThread::fed_after(store::LogId at) {
+    std::vector<store::LogEntry> found;
+    while (found.size() < append_most) {
+        auto more = fed_.try_take();
+        if (!more) break;
+        waiting_ -= more->size();
+        if (more->empty()) behind_ = true;
+        for (auto& entry : *more) {
+            if (entry.id <= at) continue;  // read from the log before it came here
+            // Ids rise by one within a term: after a gap the log has to say what was in it.
+            if (entry.id != store::LogId{at.epoch, at.n + 1}) behind_ = true;
+            if (behind_) break;
+            at = entry.id;
+            found.push_back(std::move(entry));
+        }
+        if (behind_) break;
+    }
+    return found;
+}
+
 bool AuditThread::copy() {
     const auto failed = [&](const Error& e) {
         if (!away_.exchange(true)) log::error("audit_away", "{}", e.text());
+        behind_ = true;
         const std::lock_guard lock(mutex_);
         why_ = e.message;
         return false;
@@ -34,8 +66,12 @@ bool AuditThread::copy() {
     auto at = dedup_ ? audit_.position() : position();
     if (!at) return failed(at.error());
     while (true) {
-        const auto entries = log_.read_log(*at, 1000);
-        if (!entries) return failed(entries.error());
+        Result<std::vector<store::LogEntry>> entries = fed_after(*at);
+        if (entries->empty() && behind_) {
+            entries = log_.read_log(*at, append_most);
+            if (!entries) return failed(entries.error());
+            behind_ = !entries->empty();
+        }
         if (!entries->empty()) {
             if (const auto ok = audit_.append(*entries); !ok) return failed(ok.error());
             *at = entries->back().id;
@@ -54,10 +90,8 @@ void AuditThread::run() {
     while (!stop_) {
         const bool all = copy();
         // Rung when there is more; otherwise look again now and then, for a trail that was away.
-        pollfd p{bell_.fd(), POLLIN, 0};
+        pollfd p{fed_.fd(), POLLIN, 0};
         ::poll(&p, 1, all ? 5000 : 500);
-        while (bell_.try_take()) {
-        }
     }
     copy();
 }

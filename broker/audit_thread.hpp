@@ -18,7 +18,8 @@ public:
     AuditThread(store::JobStore& log, store::Audit& audit, bool dedup = true);
     ~AuditThread();  // copies what is there, for a moment, then ends
 
-    void wake() { bell_.put(0); }
+    // Entries that are in the log now. While this thread keeps up it need not read them from there.
+    void feed(const std::vector<store::LogEntry>& entries);
     store::LogId position() const;  // everything up to it is kept
     bool away() const { return away_; }
     std::string why() const;
@@ -26,11 +27,15 @@ public:
 private:
     void run();
     bool copy();  // true: all of it
+    // Of what was fed, the entries that directly follow `at`.
+    std::vector<store::LogEntry> fed_after(store::LogId at);
 
     store::JobStore& log_;
     store::Audit& audit_;
     const bool dedup_;
-    Mailbox<int> bell_;
+    Mailbox<std::vector<store::LogEntry>> fed_;
+    std::atomic<std::size_t> waiting_{0};  // entries in it
+    bool behind_ = true;                   // something in the log was not fed; of this thread alone
     std::atomic<bool> away_{false}, stop_{false};
     mutable std::mutex mutex_;
     store::LogId position_;  // guarded by mutex_

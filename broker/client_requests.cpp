@@ -95,7 +95,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
             reply = error_reply({Errc::bad_message, "cannot read a request with text that is no UTF-8", ""});
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
-            static const std::set<std::string> changes{"submit", "cancel", "retry", "forget", "prune"};
+            static const std::set<std::string> changes{"submit", "submit_many", "cancel",
+                                                       "retry",  "forget",      "prune"};
             const bool change = changes.contains(e->type());
             auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
@@ -126,24 +127,38 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
 }
 
 Result<Json> Core::submit(const Json& body) {
-    schema::JobSpec spec;
     auto key = field<std::string>(body, "key", "");
+    auto name = field<std::string>(body, "name", "");
+    if (!key) return key.error();
+    if (!name) return name.error();
+    if (const Job* known = table_.by_key(*key)) return submitted(*known);  // repeated: no second thoughts
+    auto spec = specify(body);
+    if (!spec) return spec.error();
+    Json refusal;
+    auto job = admit(std::move(*spec), *key, *name, refusal);
+    if (!job) return job.error();
+    return *job ? submitted(**job) : refusal;
+}
+
+// All of a job but its id.
+Result<schema::JobSpec> Core::specify(const Json& body) const {
+    schema::JobSpec spec;
     auto pipeline = field<std::string>(body, "pipeline", "annotate");
     auto preset = field<std::string>(body, "preset", "default");
     auto priority = field<std::int32_t>(body, "priority", 0);
     auto tenant = field<std::string>(body, "tenant", "");
     auto tags = field<std::map<std::string, std::string>>(body, "tags", {});
-    auto name = field<std::string>(body, "name", "");
-    for (const Error* e :
-         {key ? nullptr : &key.error(), pipeline ? nullptr : &pipeline.error(),
-          preset ? nullptr : &preset.error(), priority ? nullptr : &priority.error(),
-          tenant ? nullptr : &tenant.error(), tags ? nullptr : &tags.error(), name ? nullptr : &name.error()})
+    for (const Error* e : {pipeline ? nullptr : &pipeline.error(), preset ? nullptr : &preset.error(),
+                           priority ? nullptr : &priority.error(), tenant ? nullptr : &tenant.error(),
+                           tags ? nullptr : &tags.error()})
         if (e) return *e;
-    if (const Job* known = table_.by_key(*key)) return submitted(*known);  // repeated: no second thoughts
+    const bool noop = *pipeline == "noop";
     const auto inputs = body.find("inputs");
-    if (inputs == body.end() || !inputs->is_array() || inputs->empty())
+    if (noop && inputs != body.end())
+        return Error{Errc::invalid_argument, "a job of the pipeline noop takes no inputs", ""};
+    if (!noop && (inputs == body.end() || !inputs->is_array() || inputs->empty()))
         return Error{Errc::invalid_argument, "a submit needs at least one input", "inputs: [{root, path}]"};
-    for (const auto& v : *inputs) {
+    for (const auto& v : noop ? Json::array() : *inputs) {
         auto in = input_from(v, "an input");
         if (!in) return in.error();
         spec.inputs.push_back(*in);
@@ -167,49 +182,103 @@ Result<Json> Core::submit(const Json& body) {
         if (!root) return root.error();
         if (auto at = files::resolve_below(in.root, *root, in.path); !at) return at.error();
     }
-    auto out_root = root_path(spec.output);
-    if (!out_root) return out_root.error();
-    if (auto at = files::place_below(spec.output.root, *out_root, spec.output.path); !at) return at.error();
+    if (!noop) {
+        auto out_root = root_path(spec.output);
+        if (!out_root) return out_root.error();
+        if (auto at = files::place_below(spec.output.root, *out_root, spec.output.path); !at)
+            return at.error();
+    }
     const auto params = body.value("params", Json::object());
     if (!params.is_object()) return Error{Errc::invalid_argument, "params must be a map", ""};
     if (auto ok = catalogue_.resolve(*pipeline, *preset, params, spec); !ok) return ok.error();
     if (*priority < -100 || *priority > 100)
         return Error{Errc::invalid_argument,
                      "priority " + std::to_string(*priority) + " is outside -100 … 100", ""};
-    if (auto why = not_admitting()) return *why;
-    const auto queued = table_.index().queued_count();
-    const bool full = std::int64_t(queued) >= options_.queued_jobs;
-    const auto victim = [&]() -> Job* {  // of the lowest priority, and not above the newcomer's
-        if (!options_.drop_lru || table_.index().queued().empty()) return nullptr;
-        const auto& [lowest, jobs] = *table_.index().queued().rbegin();
-        return lowest <= *priority ? *jobs.begin() : nullptr;
-    };
-    Job* const dropped = full ? victim() : nullptr;
-    if (full && !dropped) {
-        Json reply =
-            error_reply({Errc::unavailable, "the queue is full (" + std::to_string(queued) + " jobs)",
-                         "submit again later"});
-        reply["code"] = "ADMISSION_REJECT";
-        reply["retry_after_s"] = retry_after_s();
-        return reply;
-    }
     spec.priority = *priority;
     spec.tenant = *tenant;
     spec.tags = *tags;
+    return spec;
+}
+
+// The refusal of another job of this priority, if the queue is full; nullopt with a victim: it makes room.
+std::optional<Json> Core::full(std::int32_t priority, Job*& victim) const {
+    victim = nullptr;
+    const auto queued = table_.index().queued_count() + table_.queued_noops();
+    if (std::int64_t(queued) < options_.queued_jobs) return std::nullopt;
+    if (options_.drop_lru && !table_.index().queued().empty()) {  // of the lowest priority, not above its own
+        const auto& [lowest, jobs] = *table_.index().queued().rbegin();
+        if (lowest <= priority) {
+            victim = *jobs.begin();
+            return std::nullopt;
+        }
+    }
+    Json reply = error_reply(
+        {Errc::unavailable, "the queue is full (" + std::to_string(queued) + " jobs)", "submit again later"});
+    reply["code"] = "ADMISSION_REJECT";
+    reply["retry_after_s"] = retry_after_s();
+    return reply;
+}
+
+// nullptr: the queue is full, and `refusal` says so.
+Result<const Job*> Core::admit(schema::JobSpec spec, const std::string& key, const std::string& name,
+                               Json& refusal) {
+    if (auto why = not_admitting()) return *why;
+    Job* victim = nullptr;
+    if (auto no = full(spec.priority, victim)) {
+        refusal = std::move(*no);
+        return nullptr;
+    }
     spec.submitted_ns = now_ns();
-    for (const char c : *name)
+    for (const char c : name)
         if (!std::isalnum(static_cast<unsigned char>(c)) && !std::strchr("-_.", c))
             return Error{
                 Errc::invalid_argument,
-                "the job name '" + *name + "' holds other characters than letters, digits, '-', '_' and '.'",
+                "the job name '" + name + "' holds other characters than letters, digits, '-', '_' and '.'",
                 ""};
-    if (*name == "." || *name == "..")
-        return Error{Errc::invalid_argument, "'" + *name + "' is no job name", ""};
-    spec.job = name->empty() ? make_ulid() : *name;
-    auto id = table_.submit(std::move(spec), *key, journal_);
+    if (name == "." || name == "..")
+        return Error{Errc::invalid_argument, "'" + name + "' is no job name", ""};
+    spec.job = name.empty() ? make_ulid() : name;
+    auto id = table_.submit(std::move(spec), key, journal_);
     if (!id) return id.error();
-    if (dropped) table_.drop(*dropped, journal_);
-    return submitted(*table_.find(*id));
+    if (victim) table_.drop(*victim, journal_);
+    return table_.find(*id);
+}
+
+// Each of `jobs` lies over the fields beside it, and is answered for itself. What they share is worked out
+// once.
+Result<Json> Core::submit_many(const Json& body) {
+    constexpr std::size_t most = 1000;
+    const auto jobs = body.find("jobs");
+    if (jobs == body.end() || !jobs->is_array() || jobs->size() > most)
+        return Error{Errc::invalid_argument,
+                     "submit_many needs jobs, a list of at most " + std::to_string(most) + " maps",
+                     "see PROTOCOL.md section 3.1"};
+    Json common = body;
+    for (const char* own : {"type", "req", "jobs"}) common.erase(own);
+    const auto shared = specify(common);
+    Json replies = Json::array();
+    for (const auto& job : *jobs) {
+        Json refusal;
+        const auto one = [&]() -> Result<const Job*> {
+            if (!job.is_object()) return Error{Errc::invalid_argument, "a job of submit_many is no map", ""};
+            auto key = field<std::string>(job, "key", "");
+            auto name = field<std::string>(job, "name", "");
+            if (!key) return key.error();
+            if (!name) return name.error();
+            if (const Job* known = table_.by_key(*key)) return known;
+            if (job.size() == job.count("key") + job.count("name"))
+                return shared ? admit(*shared, *key, *name, refusal) : Result<const Job*>(shared.error());
+            Json whole = common;
+            whole.update(job);
+            auto spec = specify(whole);
+            if (!spec) return spec.error();
+            return admit(std::move(*spec), *key, *name, refusal);
+        }();
+        replies.push_back(!one   ? error_reply(one.error())
+                          : *one ? Json{{"job", (*one)->id()}, {"state", state_name((*one)->state)}}
+                                 : std::move(refusal));
+    }
+    return Json{{"jobs", std::move(replies)}};
 }
 
 Result<Json> Core::prune(const Json& body) {
@@ -283,6 +352,7 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
                     {"events_last", table_.last_id().text()}};
     }
     if (type == "submit") return submit(body);
+    if (type == "submit_many") return submit_many(body);
     if (type == "job") {
         auto job = job_of();
         if (!job) return job.error();

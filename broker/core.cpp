@@ -4,6 +4,7 @@
 
 #include "common/log.hpp"
 #include "common/thread_name.hpp"
+#include "schema/small_units.hpp"
 
 namespace sl::broker {
 
@@ -48,22 +49,26 @@ Result<void> Core::run(int stop_fd) {
         // This loop stood still (a stopped process, a starved machine): everybody else looks silent now.
         if (now - tick > rounds(2)) quiet_until_ = std::max(quiet_until_, now + rounds(4));
         tick = now;
-        while (auto outcome = store_.outcomes().try_take()) durable(*outcome);
+        while (auto outcome = store_.outcomes().try_take()) durable(std::move(*outcome));
         // Bounded turns, so that no socket starves another.
-        constexpr std::size_t most = 64u << 20;  // of one batch; what comes after waits in the sockets
-        for (int i = 0; i < 256 && journal_.bytes < most; ++i)
+        // Of one batch; what comes after waits in the sockets.
+        const auto room = [&] { return journal_.bytes < 64u << 20 && journal_.log.size() < 20'000; };
+        for (int i = 0; i < 256 && room(); ++i)
             if (auto frames = bus::receive(workers_))
                 from_worker(std::move(*frames));
             else
                 break;
-        for (int i = 0; i < 256; ++i)
+        for (int i = 0; i < 256 && room(); ++i)
             if (auto frames = bus::receive(jobs_))
                 from_client(std::move(*frames));
             else
                 break;
         welcome_subscriber();
         if (now >= quiet_until_) {
-            if (!store_.away()) judge();  // its verdicts could not be kept (rule 28)
+            if (!store_.away() && now >= judge_at_) {  // its verdicts could not be kept (rule 28)
+                judge();
+                judge_at_ = now + rounds(0.2);  // it looks at every lease
+            }
             tend_pools(now);
             if (peers_changed_) send_peers();
             if (!store_.away()) table_.prune(now_ns(), journal_);
@@ -78,7 +83,7 @@ Result<void> Core::run(int stop_fd) {
     while (in_flight_ && !ended_ && Clock::now() < until) {
         zmq::pollitem_t p{nullptr, store_.outcomes().fd(), ZMQ_POLLIN, 0};
         zmq::poll(&p, 1, milliseconds(50));
-        while (auto outcome = store_.outcomes().try_take()) durable(*outcome);
+        while (auto outcome = store_.outcomes().try_take()) durable(std::move(*outcome));
         commit();
     }
     return {};
@@ -93,13 +98,13 @@ void Core::commit() {
         for (auto& f : after) f();
         return;
     }
-    in_flight_.emplace(InFlight{++batch_number_, journal_.log, std::move(after_)});
+    in_flight_.emplace(InFlight{++batch_number_, std::move(after_)});
     after_.clear();
     store_.commit({epoch_, batch_number_, std::move(journal_.writes), std::move(journal_.log)});
     journal_ = {};
 }
 
-void Core::durable(const StoreThread::Outcome& outcome) {
+void Core::durable(StoreThread::Outcome outcome) {
     if (outcome.number == 0) {
         ended_ = outcome.error;
         return;
@@ -107,8 +112,8 @@ void Core::durable(const StoreThread::Outcome& outcome) {
     if (!in_flight_ || in_flight_->number != outcome.number) return;
     InFlight done = std::move(*in_flight_);
     in_flight_.reset();
-    for (auto& entry : done.log) publish(entry);
-    if (!done.log.empty()) audit_.wake();
+    if (!outcome.log.empty()) audit_.feed(outcome.log);
+    for (auto& entry : outcome.log) publish(std::move(entry));
     trim_log();
     for (auto& f : done.after) f();
 }
@@ -125,7 +130,13 @@ std::size_t size_of(const store::LogEntry& e) {
 
 }  // namespace
 
-void Core::publish(const store::LogEntry& entry) {
+void Core::publish(store::LogEntry entry) {
+    if (subscriptions_ > 0) send_event(entry);
+    recent_bytes_ += size_of(entry);
+    recent_.push_back(std::move(entry));
+}
+
+void Core::send_event(const store::LogEntry& entry) {
     const Json map{{"id", entry.id.text()},    {"topic", entry.topic},
                    {"kind", entry.kind},       {"job", entry.job},
                    {"time_ns", entry.time_ns}, {"body", Json::parse(entry.body, nullptr, false)}};
@@ -136,13 +147,13 @@ void Core::publish(const store::LogEntry& entry) {
     frames.emplace_back(bytes.data(), bytes.size());
     bus::send(events_,
               frames);  // XPUB never blocks: a subscriber that is too slow asks for the rest by `log`
-    recent_.push_back(entry);
-    recent_bytes_ += size_of(entry);
 }
 
 void Core::welcome_subscriber() {
     while (auto frames = bus::receive(events_)) {
         const auto text = frames->front().to_string();
+        if (!text.empty())
+            subscriptions_ += text[0] == 1 ? 1 : -1;  // each comes and goes once (xpub_verboser)
         if (text.empty() || text[0] != 1) continue;
         const std::string topic = text.substr(1);
         const auto bytes =
@@ -178,7 +189,8 @@ void Core::judge() {
     const auto now = Clock::now();
     if (options_.judge)
         for (const auto& worker : members_.silent(now, rounds(2.5))) lose(worker, "worker.lost");
-    for (const auto& [token, holder] : table_.leases()) {
+    const auto leases = table_.leases();
+    for (const auto& [token, holder] : leases) {
         const Member* m = members_.find(holder);
         if (m && m->held.contains(token)) {
             granted_[token] = now;
@@ -192,7 +204,7 @@ void Core::judge() {
             release(token, holder);
         }
     }
-    if (granted_.size() > 100000)
+    if (granted_.size() > 1000 + 2 * leases.size())
         std::erase_if(granted_, [&](const auto& g) { return !table_.current(g.first); });
 }
 
@@ -228,6 +240,26 @@ void Core::grant() {
     if (store_.away()) return;
     Dispatch dispatch(table_, members_, options_.limits, Clock::now());
     while (const auto g = dispatch.next()) carry_out(*g);
+    grant_noops();
+}
+
+void Core::grant_noops() {
+    if (table_.queued_noops() == 0) return;
+    for (const auto& [worker, m] : members_.all()) {
+        if (m.hello.stage != "noop" || m.draining) continue;
+        schema::Tasks tasks;
+        tasks.epoch = epoch_;
+        for (auto room = m.hello.slots - table_.noops_held(worker); room > 0; --room) {
+            auto token = table_.lease_noop(worker, journal_);
+            if (!token) break;
+            tasks.tokens.push_back(std::move(*token));
+        }
+        if (tasks.tokens.empty()) continue;
+        later([this, to = worker, tasks = std::move(tasks)] {
+            for (const auto& token : tasks.tokens) begin_lease(token);
+            send_worker(to, bus::Envelope::make(tasks));
+        });
+    }
 }
 
 void Core::carry_out(const Grant& g) {

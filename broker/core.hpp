@@ -36,14 +36,16 @@ private:
     // --- core.cpp
     void later(std::function<void()> after) { after_.push_back(std::move(after)); }
     void commit();
-    void durable(const StoreThread::Outcome& outcome);
-    void publish(const store::LogEntry& entry);
+    void durable(StoreThread::Outcome outcome);
+    void publish(store::LogEntry entry);
+    void send_event(const store::LogEntry& entry);
     void welcome_subscriber();
     void judge();
     void lose(const std::string& worker, const char* kind);
     void release(const schema::Token& token, const std::string& holder);
     void begin_lease(const schema::Token& token);
     void grant();
+    void grant_noops();
     void carry_out(const Grant& grant);
     void send_peers();
     void send_worker(const std::string& worker, bus::Envelope message);
@@ -75,6 +77,11 @@ private:
     void from_client(std::vector<zmq::message_t> frames);
     Result<Json> request(const std::string& type, const Json& body);
     Result<Json> submit(const Json& body);
+    Result<Json> submit_many(const Json& body);
+    std::optional<Json> full(std::int32_t priority, Job*& victim) const;
+    Result<schema::JobSpec> specify(const Json& body) const;
+    Result<const Job*> admit(schema::JobSpec spec, const std::string& key, const std::string& name,
+                             Json& refusal);
     Result<Json> prune(const Json& body);
     Json submitted(const Job& job) const;
     std::optional<Error> not_admitting() const;
@@ -102,15 +109,16 @@ private:
     std::vector<std::function<void()>> after_;  // to do once it is durable
     struct InFlight {
         std::uint64_t number = 0;
-        std::vector<store::LogEntry> log;
         std::vector<std::function<void()>> after;
     };
     std::optional<InFlight> in_flight_;
     std::uint64_t batch_number_ = 0;
     std::optional<Error> ended_;
 
+    std::int64_t subscriptions_ = 0;      // to the events socket
     std::deque<store::LogEntry> recent_;  // what `log` answers from
     std::size_t recent_bytes_ = 0;
+    Clock::time_point judge_at_{};   // the next time: not at every turn
     Clock::time_point quiet_until_;  // nobody is judged and nothing granted before
     static constexpr auto not_sent = Clock::time_point::max();
     std::map<schema::Token, Clock::time_point> granted_;  // when its holder was told, or last listed it

@@ -121,7 +121,10 @@ Result<void> JobTable::forget(const std::string& id, bool results, Journal& j) {
 
 void JobTable::erase_job(Job& job, Journal& j) {
     const std::string id = job.id();
-    j.writes.push_back({store::Write::Kind::erase_record, "job:" + id, "", ""});
+    if (job.noop())
+        j.writes.push_back({store::Write::Kind::erase_field, "noops", id, ""});
+    else
+        j.writes.push_back({store::Write::Kind::erase_record, "job:" + id, "", ""});
     index();
     index_.erase(job);
     keys_.erase(job.key);

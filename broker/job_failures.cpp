@@ -93,6 +93,7 @@ Result<void> JobTable::fail(const Token& token, const std::string& code, const s
                             const std::string& stage) {
     if (!current(token)) return stale(token);
     lost(token, j);
+    if (token.unit == "noop") return {};  // there is nothing in it that can fail
     const std::string at = stage.empty() ? stage_of(token.unit) : clean(stage);
     const std::string message = clean(why);
     if (code_from_name(code) == Errc::unavailable || token.unit == "sweep" || token.unit == "deliver")
@@ -107,6 +108,7 @@ Result<void> JobTable::fail(const Token& token, const std::string& code, const s
 Result<void> JobTable::strike(const Token& token, const std::string& stage,
                               const std::vector<schema::Piece>& pieces, const std::string& cause,
                               const std::string& worker, Journal& j) {
+    if (token.unit == "noop") return {};  // there is nothing in it that can kill
     Trouble* t = trouble_of(token);
     Job* job = find(token.job);
     const auto open = [&] {

@@ -38,6 +38,16 @@ struct JobRecord {  // field "job"
                        retries, attempts)
 };
 
+struct NoopRecord {  // of a job of the pipeline noop: field "{id}" of the record "noops" is all there is of it
+    std::string key, preset, tenant;
+    std::int32_t priority = 0;
+    std::map<std::string, std::string> tags;
+    std::string state = "queued";
+    std::int64_t submitted_ns = 0, started_ns = 0, ended_ns = 0;
+    UnitRecord unit;
+    MSGPACK_DEFINE_MAP(key, preset, tenant, priority, tags, state, submitted_ns, started_ns, ended_ns, unit)
+};
+
 struct StreamRecord {  // field "stream/{i}"
     std::string name;
     schema::StreamInfo info;

@@ -89,7 +89,7 @@ Unit* JobTable::unit_of(const Token& token) {
     if (token.unit == "deliver") return &deliver_;
     Job* job = find(token.job);
     if (!job) return nullptr;
-    if (token.unit == "scan") return &job->scan;
+    if (token.unit == "scan" || token.unit == "noop") return &job->scan;
     if (token.unit == "final") return &job->final;
     if (token.unit == "sweep") return &job->sweep;
     return nullptr;
@@ -141,6 +141,8 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
                     all.emplace_back(c.token, c.holder);
         }
     }
+    for (const auto& [worker, ids] : noops_held_)
+        for (const auto& id : ids) unit(jobs_.at(id).scan);
     return all;
 }
 
@@ -156,6 +158,7 @@ Result<std::string> JobTable::submit(schema::JobSpec spec, const std::string& ke
     job.spec = std::move(spec);
     job.key = key;
     job.scan.state = Unit::State::pending;
+    noop_changed(job, Unit::State::none);
     if (!key.empty()) keys_[key] = id;
     write_job(job, j);
     state_event(job, "job.queued", j);
@@ -166,11 +169,14 @@ Result<JobState> JobTable::cancel(const std::string& id, bool keep_partial, Jour
     Job* job = find(id);
     if (!job) return Error{Errc::not_found, "there is no job '" + id + "'", "`sightline jobs` lists them"};
     if (is_terminal(job->state)) return job->state;
-    const bool touched = job->scan.state != Unit::State::pending || job->scan.token.attempt > 0;
+    const bool touched =
+        !job->noop() && (job->scan.state != Unit::State::pending || job->scan.token.attempt > 0);
     job->state = JobState::canceled;
     job->ended_ns = now_ns();
     job->keep_partial = keep_partial;
+    const auto before = job->scan.state;
     job->scan.state = job->final.state = Unit::State::none;
+    noop_changed(*job, before);
     for (std::size_t i = 0; i < job->streams.size(); ++i) {
         Stream& s = job->streams[i];
         for (std::int64_t k = s.prefix; k < s.reached; ++k) {
@@ -185,6 +191,7 @@ Result<JobState> JobTable::cancel(const std::string& id, bool keep_partial, Jour
     if (!touched) {  // nobody ever worked on it: nothing to sweep
         job->swept = true;
         state_event(*job, "job.canceled", j);
+        if (job->noop()) noop_ended(*job, j);
     } else if (keep_partial && job->found) {
         job->ending = JobState::canceled;
         job->final.state = Unit::State::pending;
@@ -284,6 +291,7 @@ void JobTable::lost(const Token& token, Journal& j) {
     }
     Unit& u = *unit_of(token);
     u.state = Unit::State::pending;
+    if (token.unit == "noop") noop_changed(*find(token.job), Unit::State::leased);
     u.holder.clear();
     if (token.unit != "deliver") write_job(*find(token.job), j);
 }

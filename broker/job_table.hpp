@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ public:
     void pin(Job& job, const std::string& pool, const std::string& engine, Journal& j);
     schema::Token lease_final(Job& job, const std::string& holder, Journal& j);
     schema::Token lease_sweep(Job& job, const std::string& holder, Journal& j);
+    // Of the no-op that is first in line, if there is one. How many a worker holds.
+    std::optional<schema::Token> lease_noop(const std::string& holder, Journal& j);
+    std::int64_t noops_held(const std::string& worker) const;
     // Of the first `limit` undelivered alerts.
     schema::Token lease_deliver(const std::string& holder, std::size_t limit);
     // The holder is gone, or no longer lists it: pending again.
@@ -87,6 +91,7 @@ public:
     Result<void> final_done(const schema::Token& token, const std::string& digest, Journal& j);
     Result<void> swept(const schema::Token& token, Journal& j);
     Result<void> delivered(const schema::Token& token, Journal& j);
+    Result<void> noop_done(const schema::Token& token, Journal& j);
     // Its worker gives the unit back. UNAVAILABLE (no space, a store that is away): it rests, up to 30 s, as
     // often as it takes. IO, TIMEOUT, INTERNAL: a strike of that worker's stage (empty: that of the unit's
     // holders). Others: the chunk is dead, or the job fails.
@@ -100,6 +105,7 @@ public:
 
     // --- looking
     Job* find(const std::string& id);
+    std::size_t queued_noops() const { return noops_.size(); }
     const Job* by_key(const std::string& key) const;  // of the client; empty: none
     const Chunk* chunk(const schema::Token& token) const;
     // After a strike, or while something it needs is away: not to be leased, nor its pieces to be sent.
@@ -133,6 +139,8 @@ private:
     static Error stale(const schema::Token& token);
     schema::Token lease_unit(Job& job, Unit& unit, const char* name, const std::string& holder, Journal& j);
 
+    void noop_changed(Job& job, Unit::State before);
+    void noop_ended(Job& job, Journal& j);
     void end_stream(Stream& stream, const std::string& code, const std::string& message);
     void give_up(const schema::Token& token, Dead why, const std::string& code, Journal& j);
     void kill_chunk(Job& job, std::int32_t stream, Dead why, const std::string& code, Journal& j);
@@ -154,6 +162,8 @@ private:
     void progress_event(const Job& job, Journal& j);
 
     void write_job(Job& job, Journal& j);  // and keeps the indexes
+    static void write_noop(const Job& job, Journal& j);
+    Result<void> load_noops(const std::map<std::string, std::string>& fields);
     void write_stream(const Job& job, std::size_t stream, Journal& j) const;
     void write_chunk(const Job& job, std::size_t stream, std::int64_t seq, Journal& j) const;
     static void set(Journal& j, const Job& job, const std::string& field, const schema::Bytes& value);
@@ -168,7 +178,11 @@ private:
     mutable JobIndex index_;
     std::int64_t pruned_ns_ = 0;
     std::int64_t repeats_ = 0, unbalanced_ = 0;
-    std::map<std::string, std::string> keys_;  // client's key → job
+    // No-ops are in none of the indexes above.
+    std::set<std::pair<std::int32_t, std::string>> noops_;     // pending: by falling priority, then age
+    std::map<std::string, std::set<std::string>> noops_held_;  // leased, by worker
+    std::deque<std::string> ended_noops_;                      // the oldest first
+    std::map<std::string, std::string> keys_;                  // client's key → job
     Unit deliver_;
     store::LogId delivered_, delivering_;
     std::deque<Undelivered> undelivered_;

@@ -6,7 +6,7 @@ namespace sl::broker {
 
 Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::string>& roots,
                             Clock::time_point now) {
-    static const std::set<std::string> stages{"ingest", "preprocess", "detect", "annotate", "alert"};
+    static const std::set<std::string> stages{"ingest", "preprocess", "detect", "annotate", "alert", "noop"};
     if (hello.worker.empty() || !stages.contains(hello.stage))
         return Error{Errc::invalid_argument, "cannot take in a worker of stage '" + hello.stage + "'", ""};
     if (hello.stage == "detect" ? !hello.pool.starts_with("detect/") : hello.pool != hello.stage)
@@ -85,6 +85,10 @@ std::string Members::engine(const std::string& pool) const {
 std::vector<std::string> Members::missing(const schema::JobSpec& spec,
                                           const std::map<std::string, std::string>& engines) const {
     std::vector<std::string> missing;
+    if (spec.pipeline == "noop") {
+        if (!serves("noop")) missing.emplace_back("noop");
+        return missing;
+    }
     for (const char* stage : {"ingest", "preprocess", "annotate"})
         if (!serves(stage)) missing.emplace_back(stage);
     for (const auto& p : spec.pools) {

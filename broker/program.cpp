@@ -7,12 +7,17 @@
 #include "workers/annotate/exporter.hpp"
 #include "workers/detect/detect.hpp"
 #include "workers/ingest/ingest.hpp"
+#include "workers/noop/noop.hpp"
 #include "workers/preprocess/operation.hpp"
 #include "workers/preprocess/preprocess.hpp"
 
 namespace sl::program {
 
 using nlohmann::json;
+
+namespace {
+constexpr std::int32_t noop_slots = 64;  // jobs that a worker of the stage noop holds at once
+}
 
 broker::Catalogue Catalog::for_broker() const {
     broker::Catalogue c;
@@ -98,9 +103,13 @@ Result<StageSetup> make_stage(const std::string& name, const config::Config& con
         auto router = alert::Router::open(targets);
         if (!router) return router.error();
         s.stage = std::make_unique<alert::AlertStage>(std::move(*router));
+    } else if (name == "noop") {
+        const char* starts = std::getenv("SIGHTLINE_NOOP_STARTS");  // bench/jobs
+        s.stage = std::make_unique<noop::NoopStage>(starts ? starts : "");
+        s.options.slots = noop_slots;
     } else {
         return Error{Errc::invalid_argument, "there is no stage '" + name + "'",
-                     "the stages are ingest, preprocess, detect, annotate and alert"};
+                     "the stages are ingest, preprocess, detect, annotate, alert and noop"};
     }
     return s;
 }

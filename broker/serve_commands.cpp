@@ -131,7 +131,7 @@ void add_worker(CLI::App& app, cli::Context& c) {
         app.add_subcommand("worker", "serve one stage of a fleet, until SIGTERM; start more to scale it");
     cmd->add_option("stage", o->stage, "ingest, preprocess, detect, annotate or alert")
         ->required()
-        ->check(CLI::IsMember({"ingest", "preprocess", "detect", "annotate", "alert"}));
+        ->check(CLI::IsMember({"ingest", "preprocess", "detect", "annotate", "alert", "noop"}));
     cmd->add_option("--model", o->model, "detect: the model to serve (`sightline models`)");
     cmd->add_option("--bind", o->bind, "address of this host that workers on other hosts reach, for tcp");
     cmd->add_option("--supervisor", o->supervisor, "id of the supervisor that started it");

@@ -47,7 +47,7 @@ void StoreThread::run() {
             } else {
                 answered();
                 if (!lead->leads || lead->epoch != epoch_) {  // another's, or ours anew after it ran out
-                    out_.put({0, {Errc::stale, "the lead went to " + lead->leader, ""}});
+                    out_.put({0, {Errc::stale, "the lead went to " + lead->leader, ""}, {}});
                     return;
                 }
             }
@@ -71,11 +71,11 @@ void StoreThread::run() {
             const auto ok = store_.commit(*batch);
             if (ok) {
                 answered();
-                out_.put({batch->number, {}});
+                out_.put({batch->number, {}, std::move(batch->log)});
                 break;
             }
             if (ok.error().code != Errc::unavailable && ok.error().code != Errc::timeout) {
-                out_.put({0, ok.error()});
+                out_.put({0, ok.error(), {}});
                 return;
             }
             failed(ok.error());

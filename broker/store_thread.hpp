@@ -24,6 +24,7 @@ public:
         std::uint64_t number =
             0;  // of the batch that is durable now; 0: the lead is lost, or the store refused
         Error error;
+        std::vector<store::LogEntry> log;  // of that batch
     };
     Mailbox<Outcome>& outcomes() { return out_; }
     bool away() const { return away_; }  // the store does not answer

@@ -1,6 +1,7 @@
 // What workers say, and what the broker answers. No rules here: parse, call the table, answer.
 #include "broker/core.hpp"
 #include "common/log.hpp"
+#include "schema/small_units.hpp"
 
 namespace sl::broker {
 
@@ -324,6 +325,11 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         } else if (m->token.unit == "deliver") {
             reply(m->req, table_.delivered(m->token, journal_));
         }
+    } else if (type == "units_done") {
+        auto m = e.as<schema::UnitsDone>();
+        if (!m) return unreadable(m.error());
+        for (const auto& token : m->tokens) (void)table_.noop_done(token, journal_);  // stale: nothing
+        reply(m->req, {});
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();
         if (!m) return unreadable(m.error());

@@ -304,7 +304,7 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     const Values& v = *values;
     const schema::JobSpec defaults;
 
-    auto pools = pools_of(get(v, "model", std::vector<std::string>{"default"}), fleet);
+    auto pools = pools_of(get(v, "model", std::vector<std::string>{"none"}), fleet);
     if (!pools) return wrong("cannot take the job: " + pools.error().message, pools.error().hint);
     auto operations = operations_of(get(v, "crop", std::vector<double>{}));
     if (!operations)

@@ -1,11 +1,11 @@
 // The audit trail in PostgreSQL: schema/postgres says the tables. Rows by COPY, the position in the same
 // transaction; the position's row is locked, so writers that compete take turns and skip what is there.
 #include <algorithm>
-#include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <pqxx/pqxx>
+#include <tuple>
 
 #include "common/log.hpp"
 #include "common/store/audit.hpp"
@@ -225,11 +225,12 @@ private:
             pqxx::stream_to stream(tx, "sightline.audit", columns);
             for (const LogEntry& entry : entries) {
                 if (!entry.audit || entry.id <= position) continue;
-                const LogEntry row = cleaned ? clean(entry) : entry;
-                stream << std::array<std::string, 8>{fleet_,           bigint(row.id.epoch),
-                                                     bigint(row.id.n), timestamp(row.time_ns),
-                                                     row.topic,        row.kind,
-                                                     row.job,          row.body};
+                const std::string epoch = bigint(entry.id.epoch), n = bigint(entry.id.n),
+                                  time = timestamp(entry.time_ns);
+                const auto write = [&](const LogEntry& row) {
+                    stream << std::tie(fleet_, epoch, n, time, row.topic, row.kind, row.job, row.body);
+                };
+                cleaned ? write(clean(entry)) : write(entry);
             }
             stream.complete();
         }

@@ -1,10 +1,12 @@
 // The job store of a fleet: schema/redis/KEYS.md says the keys, the scripts beside it do the transitions.
 #include <array>
 #include <charconv>
+#include <deque>
 #include <random>
 
 #include "common/store/batch.hpp"
 #include "common/store/embedded.hpp"
+#include "common/store/log_page.hpp"
 #include "common/store/redis_link.hpp"
 
 namespace sl::store {
@@ -14,6 +16,12 @@ using Args = std::vector<std::string_view>;
 
 constexpr std::string_view keys_version = "1";  // of schema/redis/KEYS.md
 constexpr std::size_t load_batch = 256;         // records asked for in one round trip
+constexpr std::size_t group = 1000;             // fields of one record written by one command
+constexpr std::size_t read_batch = 64;          // entries of the log asked for in one round trip
+constexpr std::size_t read_pages = 4;           // the same, once a page was among them
+// A batch with more log entries writes them as one page, after the first: Redis spends more on a stream's
+// entry than on a thousand bytes.
+constexpr std::size_t single_entries = 64;
 
 std::uint64_t number(const redisReply& reply) {
     if (reply.type == REDIS_REPLY_INTEGER) return std::uint64_t(reply.integer);
@@ -60,21 +68,37 @@ public:
 
     Result<void> commit(const Batch& batch) override {
         if (auto ok = check(batch); !ok) return ok;
-        std::vector<std::string> numbers{std::to_string(batch.epoch), std::to_string(batch.number),
-                                         std::to_string(batch.log.size())};
-        numbers.reserve(numbers.size() + 2 * batch.log.size());  // the views below stay valid
-        Args args{numbers[0], numbers[1], record_prefix_, numbers[2]};
-        args.reserve(args.size() + 7 * batch.log.size() + 4 * batch.writes.size());
-        for (const LogEntry& entry : batch.log) {
-            const std::string& id = numbers.emplace_back(entry.id.text());
-            const std::string& time = numbers.emplace_back(std::to_string(entry.time_ns));
+        std::deque<std::string> numbers;  // the views of them stay valid
+        const auto text_of = [&](std::string s) -> std::string_view {
+            return numbers.emplace_back(std::move(s));
+        };
+        const auto single =
+            std::span(batch.log).first(batch.log.size() > single_entries ? 1 : batch.log.size());
+        const std::string page = pack_page(std::span(batch.log).subspan(single.size()));
+        Args args{text_of(std::to_string(batch.epoch)), text_of(std::to_string(batch.number)), record_prefix_,
+                  text_of(std::to_string(single.size()))};
+        args.reserve(args.size() + 7 * single.size() + 3 + 3 * batch.writes.size());
+        for (const LogEntry& entry : single)
             args.insert(args.end(),
-                        {id, entry.topic, entry.kind, entry.job, time, entry.audit ? "1" : "0", entry.body});
-        }
-        for (const Write& w : batch.writes) {
-            if (w.kind == Write::Kind::set) args.insert(args.end(), {"s", w.record, w.field, w.value});
-            if (w.kind == Write::Kind::erase_field) args.insert(args.end(), {"f", w.record, w.field});
-            if (w.kind == Write::Kind::erase_record) args.insert(args.end(), {"r", w.record});
+                        {text_of(entry.id.text()), entry.topic, entry.kind, entry.job,
+                         text_of(std::to_string(entry.time_ns)), entry.audit ? "1" : "0", entry.body});
+        if (!page.empty()) args.insert(args.end(), {"p", text_of(batch.log.back().id.text()), page});
+        for (auto w = batch.writes.begin(); w != batch.writes.end();) {
+            auto end = w;  // of the writes of one kind to one record
+            while (end != batch.writes.end() && end->kind == w->kind && end->record == w->record &&
+                   std::size_t(end - w) < group)
+                ++end;
+            if (w->kind == Write::Kind::erase_record) {
+                args.insert(args.end(), {"r", w->record});
+            } else {
+                const bool sets = w->kind == Write::Kind::set;
+                args.insert(args.end(), {sets ? "s" : "f", w->record, text_of(std::to_string(end - w))});
+                for (auto at = w; at != end; ++at) {
+                    args.push_back(at->field);
+                    if (sets) args.push_back(at->value);
+                }
+            }
+            w = end;
         }
         const auto reply = call("commit.lua", {lead_key_, records_key_, log_key_}, args,
                                 "cannot commit batch " + numbers[1] + " of epoch " + numbers[0]);
@@ -117,29 +141,41 @@ public:
     }
 
     Result<std::vector<LogEntry>> read_log(LogId after, std::size_t limit) override {
+        const std::string what = "cannot read the log";
+        std::size_t asked = read_pages;
         if (auto ok = ready(); !ok) return ok.error();
-        if (limit == 0) return std::vector<LogEntry>{};
-        const std::string from = "(" + after.text(), count = std::to_string(limit);
-        const auto reply =
-            link_.ask(Args{"XRANGE", log_key_, from, "+", "COUNT", count}, "cannot read the log");
-        if (!reply) return reply.error();
         std::vector<LogEntry> out;
-        out.reserve((*reply)->elements);
-        for (const redisReply* row : elements(**reply)) {
-            const auto parts = elements(*row);
-            if (parts.size() != 2) return odd("a log entry");
-            auto entry = log_entry(*parts[0], elements(*parts[1]));
-            if (!entry) return entry.error();
-            out.push_back(std::move(*entry));
+        const auto trimmed = link_.ask(Args{"GET", trimmed_key_}, what);
+        if (!trimmed) return trimmed.error();
+        if ((*trimmed)->type == REDIS_REPLY_STRING) {  // a page is forgotten with its last entry
+            const auto id = parse_log_id(std::string(text(**trimmed)));
+            if (!id) return odd("the log");
+            after = std::max(after, *id);
         }
+        while (out.size() < limit) {
+            const std::string from = "(" + after.text(), count = std::to_string(asked);
+            const auto reply = link_.ask(Args{"XRANGE", log_key_, from, "+", "COUNT", count}, what);
+            if (!reply) return reply.error();
+            const auto before = out.size();
+            for (const redisReply* row : elements(**reply)) {
+                const auto parts = elements(*row);
+                if (parts.size() != 2) return odd("a log entry");
+                if (auto ok = log_entries(*parts[0], elements(*parts[1]), after, out); !ok) return ok.error();
+            }
+            const auto rows = (*reply)->elements;
+            if (rows < asked) break;
+            after = out.back().id;
+            asked = out.size() - before == rows ? read_batch : read_pages;
+        }
+        if (out.size() > limit) out.resize(limit);
         return out;
     }
 
     Result<void> trim_log(LogId upto) override {
-        if (auto ok = ready(); !ok) return ok;
-        const std::string first_kept = LogId{upto.epoch, upto.n + 1}.text();
+        const std::string epoch = std::to_string(upto.epoch), n = std::to_string(upto.n),
+                          next = std::to_string(upto.n + 1);
         const auto reply =
-            link_.ask(Args{"XTRIM", log_key_, "MINID", "=", first_kept}, "cannot trim the log");
+            call("trim.lua", {log_key_, trimmed_key_}, {epoch, n, next}, "cannot trim the log");
         if (!reply) return reply.error();
         return {};
     }
@@ -194,7 +230,11 @@ private:
         return call(name, keys, std::span(args.begin(), args.size()), what);
     }
 
-    static Result<LogEntry> log_entry(const redisReply& id, std::span<redisReply* const> fields) {
+    // Appends the entries of one entry of the stream, a page or a single one, that come after `after`.
+    static Result<void> log_entries(const redisReply& id, std::span<redisReply* const> fields, LogId after,
+                                    std::vector<LogEntry>& out) {
+        if (fields.size() == 2 && text(*fields[0]) == "page")
+            return unpack_page(text(*fields[1]), after, out);
         auto parsed = parse_log_id(std::string(text(id)));
         if (!parsed) return parsed.error();
         LogEntry entry;
@@ -208,7 +248,8 @@ private:
             if (field == "audit") entry.audit = value == "1";
             if (field == "time_ns") std::from_chars(value.data(), value.data() + value.size(), entry.time_ns);
         }
-        return entry;
+        out.push_back(std::move(entry));
+        return {};
     }
 
     static Error odd(const char* about) {
@@ -220,7 +261,8 @@ private:
     std::string run_;  // tells a restarted broker of the same name from its former life
     std::string prefix_;
     std::string version_key_ = prefix_ + "version", lead_key_ = prefix_ + "lead", log_key_ = prefix_ + "log",
-                records_key_ = prefix_ + "records", record_prefix_ = prefix_ + "record:";
+                trimmed_key_ = prefix_ + "trimmed", records_key_ = prefix_ + "records",
+                record_prefix_ = prefix_ + "record:";
     std::map<std::string, Script> scripts_;
 };
 

@@ -1,8 +1,8 @@
 -- One batch of the leader: fenced by its epoch, applied once by its number, all or nothing.
 -- KEYS: lead, records, log.
 -- ARGV: epoch, number, prefix of record keys, count of log entries; then for each log entry
---       id, topic, kind, job, time_ns, audit (0 | 1), body; then writes up to the end:
---       's' record field value | 'f' record field | 'r' record.
+--       id, topic, kind, job, time_ns, audit (0 | 1), body; then up to the end:
+--       'p' id page | 's' record n (field value)… | 'f' record n field… | 'r' record; n at most 1000.
 -- Answers {'ok'} (applied now or before), {'stale', leader's epoch} or {'gap', last number}.
 local lead = redis.call('HMGET', KEYS[1], 'epoch', 'number', 'holder')
 if lead[1] ~= ARGV[1] or lead[3] == '' then
@@ -28,14 +28,19 @@ while at <= #ARGV do
   local kind, record = ARGV[at], ARGV[at + 1]
   local key = ARGV[3] .. record
   if kind == 's' then
-    if redis.call('HSET', key, ARGV[at + 2], ARGV[at + 3]) == 1 then
+    local last = at + 2 + 2 * ARGV[at + 2]
+    if redis.call('HSET', key, unpack(ARGV, at + 3, last)) > 0 then
       redis.call('SADD', KEYS[2], record)
     end
-    at = at + 4
+    at = last + 1
   elseif kind == 'f' then
-    if redis.call('HDEL', key, ARGV[at + 2]) == 1 and redis.call('EXISTS', key) == 0 then
+    local last = at + 2 + ARGV[at + 2]
+    if redis.call('HDEL', key, unpack(ARGV, at + 3, last)) > 0 and redis.call('EXISTS', key) == 0 then
       redis.call('SREM', KEYS[2], record)
     end
+    at = last + 1
+  elseif kind == 'p' then
+    redis.call('XADD', KEYS[3], record, 'page', ARGV[at + 2])
     at = at + 3
   else
     redis.call('DEL', key)

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <numeric>
 #include <thread>
 
 #include "common/store/job_store.hpp"
@@ -192,6 +193,59 @@ TEST_P(StoreContract, TwentyThousandWritesAreOneBatch) {
     EXPECT_EQ(loaded.size(), 1000u);
     EXPECT_EQ(fields, 20'000u);
     EXPECT_EQ(store_->read_log({}, 5000)->size(), 2000u);
+}
+
+// Stores may keep the entries of a large batch together; nobody must notice.
+TEST_P(StoreContract, LargeBatchesAreReadAndTrimmedEntryByEntry) {
+    const auto epoch = lead();
+    constexpr std::uint64_t each = 500;
+    for (std::uint64_t b = 0; b < 3; ++b) {
+        Batch batch{epoch, b + 1, {}, {}};
+        for (std::uint64_t n = 1; n <= each; ++n) batch.log.push_back(entry(epoch, b * each + n));
+        ASSERT_TRUE(store_->commit(batch));
+    }
+    const auto ids_after = [&](std::uint64_t n, std::size_t limit) {
+        std::vector<std::uint64_t> ids;
+        const auto page = store_->read_log({epoch, n}, limit);
+        EXPECT_TRUE(page);
+        for (const auto& e : *page) {
+            EXPECT_EQ(e.body, entry(epoch, e.id.n).body);
+            EXPECT_EQ(e.audit, e.id.n % 2 == 0);
+            ids.push_back(e.id.n);
+        }
+        return ids;
+    };
+    const auto range = [](std::uint64_t first, std::uint64_t last) {
+        std::vector<std::uint64_t> ids(last - first + 1);
+        std::iota(ids.begin(), ids.end(), first);
+        return ids;
+    };
+    EXPECT_EQ(ids_after(0, 10000), range(1, 1500));
+    EXPECT_EQ(ids_after(777, 100), range(778, 877));
+    EXPECT_EQ(ids_after(1499, 100), range(1500, 1500));
+    ASSERT_TRUE(store_->trim_log({epoch, 600}));
+    EXPECT_EQ(ids_after(0, 10000), range(601, 1500));
+    ASSERT_TRUE(store_->trim_log({epoch, 550}));
+    EXPECT_EQ(ids_after(0, 10000), range(601, 1500)) << "what is forgotten does not come back";
+    Batch old{epoch, 4, {}, {}};
+    for (std::uint64_t n = 1500; n < 1500 + each; ++n) old.log.push_back(entry(epoch, n));
+    EXPECT_EQ(store_->commit(old).error().code, Errc::invalid_argument) << "its first id does not rise";
+    ASSERT_TRUE(store_->trim_log({epoch, 5000}));
+    ASSERT_TRUE(store_->commit({epoch, 4, {}, {entry(epoch, 1501)}}));
+    EXPECT_EQ(ids_after(0, 10), range(1501, 1501)) << "what comes later is not forgotten beforehand";
+}
+
+TEST_P(StoreContract, ManyFieldsOfOneRecordInOneBatch) {
+    Batch batch{lead(), 1, {}, {}};
+    for (int i = 0; i < 2500; ++i) batch.writes.push_back(set("r", std::to_string(i), std::to_string(2 * i)));
+    batch.writes.push_back(set("r", "7", "again"));
+    for (int i = 1000; i < 2500; ++i) batch.writes.push_back(erase_field("r", std::to_string(i)));
+    ASSERT_TRUE(store_->commit(batch));
+    auto records = store_->load();
+    ASSERT_TRUE(records);
+    EXPECT_EQ((*records)["r"].size(), 1000u);
+    EXPECT_EQ((*records)["r"]["7"], "again");
+    EXPECT_EQ((*records)["r"]["999"], "1998");
 }
 
 TEST_P(StoreContract, LogIsReadInPagesAndTrimmed) {

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <set>
 
+#include "schema/small_units.hpp"
+
 namespace sl::schema {
 namespace {
 
@@ -128,6 +130,15 @@ template <>
 struct Sample<UnitDone> {
     static UnitDone make() { return {"unit_done", 9, token, "ff"}; }
 };
+const Token noop{token.job, "noop", -1, 0, 3, token.nonce};
+template <>
+struct Sample<UnitsDone> {
+    static UnitsDone make() { return {"units_done", 9, {noop, token}}; }
+};
+template <>
+struct Sample<Tasks> {
+    static Tasks make() { return {"tasks", 5, {noop, token}}; }
+};
 template <>
 struct Sample<Fail> {
     static Fail make() { return {"fail", 9, token, "IO", "no space", "", {}}; }
@@ -236,10 +247,11 @@ struct Sample<DetectionsMessage> {
 
 template <typename T>
 class Golden : public ::testing::Test {};
-using Messages = ::testing::Types<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done,
-                                  UnitDone, Fail, Welcome, Refused, BeatAnswer, Peers, Expect, Task, Answer,
-                                  Nudge, Drain, Take, Took, Exited, Reload, ReloadRefused, Die, ChunkMessage,
-                                  SourceMessage, BatchMessage, DetectionsMessage>;
+using Messages =
+    ::testing::Types<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done, UnitDone,
+                     UnitsDone, Fail, Welcome, Refused, BeatAnswer, Peers, Expect, Task, Tasks, Answer, Nudge,
+                     Drain, Take, Took, Exited, Reload, ReloadRefused, Die, ChunkMessage, SourceMessage,
+                     BatchMessage, DetectionsMessage>;
 TYPED_TEST_SUITE(Golden, Messages);
 
 TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
@@ -264,11 +276,12 @@ TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
 TEST(GoldenFiles, EachBelongsToAMessageOfToday) {
     const std::set<std::string> gone;  // messages that were retired; their bytes stay
     std::set<std::string> names;
-    for (const char* n : {"hello",    "beat",        "bye",    "fetch",          "found",  "scanned",
-                          "gathered", "step",        "done",   "unit_done",      "fail",   "welcome",
-                          "refused",  "beat_answer", "peers",  "expect",         "task",   "answer",
-                          "nudge",    "drain",       "chunk",  "source",         "batch",  "detections",
-                          "take",     "took",        "exited", "reload_refused", "reload", "die"})
+    for (const char* n :
+         {"hello",  "beat",   "bye",        "fetch",     "found",   "scanned", "gathered",
+          "step",   "done",   "unit_done",  "fail",      "welcome", "refused", "beat_answer",
+          "peers",  "expect", "task",       "answer",    "nudge",   "drain",   "chunk",
+          "source", "batch",  "detections", "take",      "took",    "exited",  "reload_refused",
+          "reload", "die",    "tasks",      "units_done"})
         names.insert(n);
     std::size_t n = 0;
     for (const auto& f : std::filesystem::directory_iterator(folder())) {
