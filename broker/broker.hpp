@@ -16,6 +16,7 @@
 #include <zmq.hpp>
 
 #include "broker/dispatch.hpp"
+#include "common/bus/security.hpp"
 #include "common/store/audit.hpp"
 #include "common/store/job_store.hpp"
 #include "schema/messages.hpp"
@@ -33,6 +34,7 @@ struct Catalogue {
 
 struct Options {
     std::string endpoint;  // of the jobs socket
+    bus::Security security;  // keys of its sockets, and whether others than this host may reach them
     std::string fleet = "default";
     std::map<std::string, std::string> roots;  // name → absolute folder
     schema::Input output;                      // where results go unless a submit says otherwise

@@ -15,9 +15,10 @@ Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& o
       store_(store),
       audit_(audit),
       epoch_(epoch),
-      jobs_(bus::make_socket(context, bus::Kind::jobs_router)),
-      workers_(bus::make_socket(context, bus::Kind::workers_router)),
-      events_(bus::make_socket(context, bus::Kind::events_xpub)),
+      jobs_(bus::make_socket(context, bus::Kind::jobs_router, &options.security)),
+      workers_(bus::make_socket(context, bus::Kind::workers_router, &options.security)),
+      events_(bus::make_socket(context, bus::Kind::events_xpub, &options.security)),
+      gate_(context, &options.security),
       table_(std::move(table)) {
     table_.retain(options_.retention);
     // After a take-over the workers that hold leases get time to say so. A table without leases needs none.
@@ -29,9 +30,12 @@ Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& o
 Result<void> Core::bind() {
     auto at = bus::broker_endpoints(options_.endpoint);
     if (!at) return at.error();
-    if (auto ok = bus::bind(jobs_, at->jobs); !ok) return ok;
-    if (auto ok = bus::bind(workers_, at->workers); !ok) return ok;
-    return bus::bind(events_, at->events);
+    gate_.watch(jobs_, "jobs");
+    gate_.watch(workers_, "workers");
+    gate_.watch(events_, "events");
+    if (auto ok = bus::bind(jobs_, at->jobs, &options_.security); !ok) return ok;
+    if (auto ok = bus::bind(workers_, at->workers, &options_.security); !ok) return ok;
+    return bus::bind(events_, at->events, &options_.security);
 }
 
 Result<void> Core::run(int stop_fd) {

@@ -15,6 +15,7 @@
 #include "broker/pools.hpp"
 #include "broker/store_thread.hpp"
 #include "common/bus/endpoint.hpp"
+#include "common/bus/gate.hpp"
 #include "common/bus/socket.hpp"
 
 namespace sl::broker {
@@ -101,6 +102,7 @@ private:
     const std::uint64_t epoch_;
 
     zmq::socket_t jobs_, workers_, events_;
+    bus::Gate gate_;
     JobTable table_;
     Members members_;
     Pools pools_;

@@ -19,11 +19,31 @@ void start_log(const config::Config& config, const std::string& name) {
     log::setup({config.log.level, config::log_as_json(config), name});
 }
 
+// The keys of this process, when it may listen on `endpoint` with what is configured; says loudly when
+// anybody may connect there.
+Result<bus::Security> secure(const config::Config& config, const std::string& endpoint) {
+    auto security = bus::Security::open(config.security.keys, config.security.insecure);
+    if (!security) return security;
+    if (auto ok = security->may_listen(endpoint); !ok) return ok.error();
+    if (security->open_to_all(endpoint))
+        log::warn(
+            "insecure",
+            "{} has no keys: whoever reaches it may submit and cancel jobs, be a worker and read everything; "
+            "`sightline keys new DIR` makes keys",
+            endpoint);
+    return security;
+}
+
 int serve_broker(cli::Context& c) {
     auto config = c.load_config();
     if (!config) return c.fail(config.error());
     const StopSignal stop;
     start_log(*config, "broker");
+    broker::Options options;
+    options.endpoint = config::endpoints(*config).front();
+    auto security = secure(*config, options.endpoint);
+    if (!security) return c.fail(security.error());
+    options.security = std::move(*security);
     auto catalog = load_catalog(*config);
     if (!catalog) return c.fail(catalog.error());
     // Two connections: the audit thread reads the log while the store thread commits.
@@ -34,7 +54,6 @@ int serve_broker(cli::Context& c) {
     if (!log) return c.fail(log.error());
     std::error_code ec;
     if (!config->broker.run_dir.empty()) std::filesystem::create_directories(config->broker.run_dir, ec);
-    broker::Options options;
     if (const char* off = std::getenv("SIGHTLINE_TEST_OFF"))
         for (const auto& protection : split(off, ',')) options.test_off.insert(protection);
     auto audit = config->postgres.dsn.empty()
@@ -42,7 +61,6 @@ int serve_broker(cli::Context& c) {
                      : store::postgres_audit(
                            {config->postgres.dsn, config->fleet.name, !options.test_off.contains("dedup")});
     if (!audit) return c.fail(audit.error());
-    options.endpoint = config::endpoints(*config).front();
     options.fleet = config->fleet.name;
     options.roots = config->roots;
     options.output = {config->output.root, config->output.path};
@@ -86,6 +104,8 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
     if (!config) return c.fail(config.error());
     const StopSignal stop;
     start_log(*config, o.stage);
+    auto security = secure(*config, o.bind.empty() ? "ipc://" : "tcp://" + o.bind + ":*");
+    if (!security) return c.fail(security.error());
     auto catalog = load_catalog(*config);
     if (!catalog) return c.fail(catalog.error());
     auto setup = make_stage(o.stage, *config, **catalog, o.model);
@@ -93,6 +113,7 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
     setup->options.brokers = config::endpoints(*config);
     setup->options.run_dir = config->broker.run_dir;
     setup->options.bind_host = o.bind;
+    setup->options.security = std::move(*security);
     setup->options.supervisor = o.supervisor;
     setup->options.crumb = worker::Crumb::open(o.crumb_fd);
     setup->options.check_reload = [&]() -> Result<void> {

@@ -32,6 +32,10 @@ void fields(V& v, Broker& s) {
     v("endpoint", s.endpoint), v("run_dir", s.run_dir);
 }
 template <typename V>
+void fields(V& v, Security& s) {
+    v("keys", s.keys), v("insecure", s.insecure);
+}
+template <typename V>
 void fields(V& v, Redis& s) {
     v("url", s.url);
 }
@@ -71,7 +75,8 @@ void fields(V& v, Log& s) {
 }
 template <typename V>
 void fields(V& v, Config& c) {
-    v("fleet", c.fleet), v("broker", c.broker), v("redis", c.redis), v("postgres", c.postgres);
+    v("fleet", c.fleet), v("broker", c.broker), v("security", c.security), v("redis", c.redis),
+        v("postgres", c.postgres);
     v("audit", c.audit), v("roots", c.roots), v("output", c.output), v("models", c.models);
     v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts), v("log", c.log);
 }
@@ -151,6 +156,9 @@ private:
     }
     void read(const YAML::Node& node, const char* key, std::int64_t& value) {
         scalar(node, key, value, "a whole number");
+    }
+    void read(const YAML::Node& node, const char* key, bool& value) {
+        scalar(node, key, value, "true or false");
     }
     void read(const YAML::Node& node, const char* key, double& value) {
         scalar(node, key, value, "a number");

@@ -22,6 +22,10 @@ struct Broker {
     std::string endpoint = "ipc:///run/sightline/broker";  // jobs socket(s); the others follow
     std::string run_dir = "/run/sightline";                // sockets of workers on this host, audit file
 };
+struct Security {
+    std::string keys;       // key file (`sightline keys`); empty: only this host can connect
+    bool insecure = false;  // listen for other hosts without keys
+};
 struct Redis {
     std::string url = "redis://127.0.0.1:6379/0";  // or unix:///path/redis.sock
 };
@@ -75,6 +79,7 @@ struct Log {
 struct Config {
     Fleet fleet;
     Broker broker;
+    Security security;
     Redis redis;
     Postgres postgres;
     Audit audit;

@@ -13,6 +13,8 @@ void add_global_options(CLI::App& app, Context& c) {
         "--config", c.config_file,
         "configuration file (else $SIGHTLINE_CONFIG, ./sightline.yaml, /etc/sightline/sightline.yaml)");
     app.add_option("--broker", c.broker, "the broker's jobs socket, tcp://HOST:PORT or ipc:///PATH");
+    app.add_option("--keys", c.keys, "key file of this host or client, for a fleet that has keys");
+    app.add_flag("--insecure", c.insecure, "let brokers and workers listen for other hosts without keys");
     app.add_option("--option", c.settings, "one value of the configuration: SECTION.KEY=VALUE (repeatable)")
         ->allow_extra_args(false)
         ->check([](const std::string& text) {
@@ -32,7 +34,7 @@ void add_global_options(CLI::App& app, Context& c) {
 void add_client_commands(CLI::App& app, Context& c) {
     for (const auto add :
          {add_submit, add_jobs, add_job, add_watch, add_logs, add_cancel, add_retry, add_artifacts,
-          add_alerts, add_pools, add_health, add_pipelines, add_presets, add_models, add_config, add_doctor})
+          add_alerts, add_pools, add_health, add_pipelines, add_presets, add_models, add_config, add_doctor, add_keys})
         add(app, c);
 }
 

@@ -16,11 +16,11 @@
 
 namespace sl::cli {
 
-// --config, --broker, --option, --json, --timeout: before or after the command's name.
+// --config, --broker, --keys, --insecure, --option, --json, --timeout: before or after the command's name.
 void add_global_options(CLI::App& app, Context& context);
 
 // submit, jobs, job, watch, logs, cancel, retry, artifacts, alerts, pools, health, pipelines, presets,
-// models, config, doctor
+// models, config, doctor, keys
 void add_client_commands(CLI::App& app, Context& context);
 
 // up, down, status, scale, supervise

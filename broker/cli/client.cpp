@@ -27,7 +27,7 @@ Error refusal(const json& reply) {
 }
 
 Result<void> Client::open() {
-    zmq::socket_t socket = bus::make_socket(context_, bus::Kind::dealer);
+    zmq::socket_t socket = bus::make_socket(context_, bus::Kind::dealer, &options_.security);
     for (const std::string& endpoint : options_.endpoints) {
         if (auto good = bus::broker_endpoints(endpoint); !good) return good.error();
         if (auto ok = bus::connect(socket, endpoint); !ok) return ok;

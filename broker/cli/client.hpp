@@ -8,6 +8,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "common/bus/security.hpp"
 #include "schema/result.hpp"
 
 namespace sl::cli {
@@ -18,6 +19,7 @@ public:
         std::vector<std::string> endpoints;       // jobs sockets of all brokers: the one that leads answers
         std::chrono::milliseconds timeout{5000};  // for one request, re-sends included
         std::chrono::milliseconds resend{1000};   // first re-send; doubles. Of several brokers: two rounds
+        bus::Security security{};                 // with keys: CURVE
     };
     // The context outlives the client.
     Client(zmq::context_t& context, Options options) : context_(context), options_(std::move(options)) {}
@@ -29,6 +31,7 @@ public:
 
     zmq::context_t& context() { return context_; }
     const std::vector<std::string>& endpoints() const { return options_.endpoints; }
+    const bus::Security& security() const { return options_.security; }
 
 private:
     Result<void> open();

@@ -23,6 +23,7 @@ void add_presets(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_keys(CLI::App& app, Context& context);
 
 void add_up(CLI::App& app, Context& context);
 void add_down(CLI::App& app, Context& context);

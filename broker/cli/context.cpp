@@ -13,6 +13,8 @@ std::vector<config::Override> Context::overrides() const {
         out.emplace_back(text.substr(0, equals), equals < text.size() ? text.substr(equals + 1) : "");
     }
     if (!broker.empty()) out.emplace_back("broker.endpoint", broker);
+    if (!keys.empty()) out.emplace_back("security.keys", keys);
+    if (insecure) out.emplace_back("security.insecure", "true");
     return out;
 }
 
@@ -33,6 +35,9 @@ Result<Client*> Context::client() {
         if (!config) return config.error();
         Client::Options options;
         options.endpoints = config::endpoints(*config);
+        auto security = bus::Security::open(config->security.keys, config->security.insecure);
+        if (!security) return security.error();
+        options.security = std::move(*security);
         options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(timeout_s * 1000));
         client_ = std::make_unique<Client>(zmq_, std::move(options));
     }

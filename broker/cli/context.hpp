@@ -20,6 +20,8 @@ public:
     // Set by the command line, before any command runs.
     std::string config_file;            // --config
     std::string broker;                 // --broker
+    std::string keys;                   // --keys
+    bool insecure = false;              // --insecure
     std::vector<std::string> settings;  // --option section.key=value
     bool json = false;                  // --json
     double timeout_s = 5;               // --timeout: of one request

@@ -18,7 +18,7 @@ Events::Events(Client& client, std::vector<std::string> prefixes)
     : client_(client),
       prefixes_(std::move(prefixes)),
       connections_(client.context(), zmq::socket_type::pair),
-      socket_(bus::make_socket(client.context(), bus::Kind::events_sub)),
+      socket_(bus::make_socket(client.context(), bus::Kind::events_sub, &client.security())),
       awaited_(prefixes_.begin(), prefixes_.end()) {
     const std::string name = "inproc://events-" + make_ulid();
     connections_.set(zmq::sockopt::linger, 0);

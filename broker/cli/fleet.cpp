@@ -105,6 +105,9 @@ public:
     }
 
     Result<void> run(const config::Config& base) {
+        auto security = bus::Security::open(base.security.keys, base.security.insecure);
+        if (!security) return security.error();
+        security_ = std::move(*security);
         for (const std::string& dir : {logs_, run_, dir_ + "/redis"})
             if (auto ok = make_private(dir, geteuid(), getegid()); !ok) return ok;
         const std::string program = fs::read_symlink("/proc/self/exe").string();
@@ -234,6 +237,7 @@ private:
 
     Result<void> write_config(const config::Config& base, const std::string& dsn) {
         config::Config c = base;
+        if (!c.security.keys.empty()) c.security.keys = fs::absolute(c.security.keys).string();
         for (int i = 1; i <= options_.brokers; ++i)
             endpoints_.push_back("ipc://" + run_ +
                                  (options_.brokers == 1 ? "/broker" : "/broker" + std::to_string(i)));
@@ -261,7 +265,7 @@ private:
     // Ready: every worker that was started has joined, and what the broker itself needs is well.
     Result<void> wait_ready() {
         zmq::context_t context(1);
-        Client client(context, {endpoints_, milliseconds(1000), milliseconds(500)});
+        Client client(context, {endpoints_, milliseconds(1000), milliseconds(500), security_});
         std::size_t wanted = 0;
         for (const auto& [stage, count] : options_.workers) wanted += std::size_t(count);
         std::string last = "the broker does not answer";
@@ -310,6 +314,7 @@ private:
     const std::string dir_;
     std::string logs_, run_, redis_url_;
     std::vector<std::string> endpoints_;
+    bus::Security security_;
 };
 
 }  // namespace

@@ -71,7 +71,48 @@ void Envelope::append_to(std::vector<zmq::message_t>& frames) {
     payload.clear();
 }
 
-zmq::socket_t make_socket(zmq::context_t& context, Kind kind) {
+namespace {
+
+// Which of the gate's lists of keys holds for those who connect here (gate.cpp).
+const char* domain_of(Kind kind) {
+    return kind == Kind::jobs_router || kind == Kind::events_xpub ? "clients" : "workers";
+}
+
+bool listens(Kind kind) {
+    return kind == Kind::jobs_router || kind == Kind::workers_router || kind == Kind::events_xpub ||
+           kind == Kind::pull || kind == Kind::pull_home;
+}
+
+void lock(zmq::socket_t& s, Kind kind, const Keys& keys) {
+    using namespace zmq::sockopt;
+    if (listens(kind)) {
+        s.set(curve_server, true);
+        s.set(curve_secretkey, keys.server.secret_key);
+        s.set(zap_domain, domain_of(kind));
+    } else {
+        s.set(curve_serverkey, keys.server.public_key);
+        s.set(curve_publickey, keys.own.public_key);
+        s.set(curve_secretkey, keys.own.secret_key);
+    }
+}
+
+// A host that vanished sends no FIN. The kernel's own probes find out, also while a peer that is full reads
+// nothing (ZeroMQ's heartbeats would cut it off), and a stopped process is not taken for a lost host.
+void outlive_hosts(zmq::socket_t& s) {
+    using namespace zmq::sockopt;
+    s.set(tcp_keepalive, 1);
+    s.set(tcp_keepalive_idle, 1);   // s
+    s.set(tcp_keepalive_intvl, 1);  // s
+    s.set(tcp_keepalive_cnt, 3);
+    s.set(tcp_maxrt, 3000);        // ms that sent bytes may stay unacknowledged
+    s.set(connect_timeout, 2000);  // ms; the kernel alone would try for two minutes, ever more rarely
+    s.set(handshake_ivl, 5000);    // ms for a connection to say who it is, else it is closed
+    s.set(backlog, 1024);          // connections that wait for accept(); the kernel has its own limit
+}
+
+}  // namespace
+
+zmq::socket_t make_socket(zmq::context_t& context, Kind kind, const Security* security) {
     using zmq::socket_type;
     const auto type = [&] {
         switch (kind) {
@@ -100,6 +141,8 @@ zmq::socket_t make_socket(zmq::context_t& context, Kind kind) {
     s.set(ipv6, false);
     s.set(reconnect_ivl, 50);
     s.set(reconnect_ivl_max, 200);  // a broker that restarts gives its workers a second to come back
+    outlive_hosts(s);
+    if (security && security->keys) lock(s, kind, *security->keys);
     switch (kind) {
         case Kind::jobs_router:
             s.set(maxmsgsize, std::int64_t(1) << 20);
@@ -147,7 +190,8 @@ zmq::socket_t make_socket(zmq::context_t& context, Kind kind) {
     return s;
 }
 
-Result<void> bind(zmq::socket_t& socket, const std::string& endpoint) {
+Result<void> bind(zmq::socket_t& socket, const std::string& endpoint, const Security* security) {
+    if (auto ok = (security ? *security : Security{}).may_listen(endpoint); !ok) return ok;
     try {
         socket.bind(endpoint);
         return {};

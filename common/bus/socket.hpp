@@ -9,6 +9,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "common/bus/security.hpp"
 #include "schema/codec.hpp"
 
 namespace sl::bus {
@@ -67,11 +68,14 @@ enum class Kind {
     push_home
 };
 
-// A socket of this kind with every option set.
-zmq::socket_t make_socket(zmq::context_t& context, Kind kind);
+// A socket of this kind with every option set. With keys in `security` it speaks CURVE: routers, XPUB and
+// PULL as servers, beside which a Gate must stand before they are bound (without one every key is let in that
+// knows the server's); the others as clients. (inproc stays plain.) `security` is read here and not kept.
+zmq::socket_t make_socket(zmq::context_t& context, Kind kind, const Security* security = nullptr);
 
-// bind/connect with a clear error; ipc: a stale socket file is removed, its folder must exist.
-Result<void> bind(zmq::socket_t& socket, const std::string& endpoint);
+// bind/connect with a clear error; ipc: a stale socket file is removed, its folder must exist. An endpoint
+// that others can reach is refused unless `security` allows it (security.hpp).
+Result<void> bind(zmq::socket_t& socket, const std::string& endpoint, const Security* security = nullptr);
 Result<void> connect(zmq::socket_t& socket, const std::string& endpoint);
 
 // Non-blocking. false: would block (send) / nothing there (receive).

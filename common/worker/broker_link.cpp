@@ -7,11 +7,16 @@
 namespace sl::worker {
 
 BrokerLink::BrokerLink(zmq::context_t& context, std::string id, std::vector<bus::BrokerEndpoints> brokers,
-                       Clock::duration round)
-    : context_(context), id_(std::move(id)), brokers_(std::move(brokers)), round_(round) {}
+                       Clock::duration round, const bus::Security& security)
+    : context_(context),
+      id_(std::move(id)),
+      brokers_(std::move(brokers)),
+      round_(round),
+      security_(security) {}
 
 Result<void> BrokerLink::connect() {
-    socket_.emplace(bus::make_socket(context_, bus::Kind::dealer));
+    socket_.emplace(bus::make_socket(context_, bus::Kind::dealer, &security_));
+    if (gate_) gate_->watch(*socket_, "broker");
     socket_->set(zmq::sockopt::routing_id, id_);
     return bus::connect(*socket_, brokers_[at_].workers);
 }

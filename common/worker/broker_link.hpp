@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/bus/endpoint.hpp"
+#include "common/bus/gate.hpp"
 #include "common/bus/socket.hpp"
 #include "common/ids.hpp"
 #include "schema/types.hpp"
@@ -17,10 +18,14 @@ namespace sl::worker {
 
 class BrokerLink {
 public:
-    // `id` is the routing id: the broker knows the worker by it.
+    // `id` is the routing id: the broker knows the worker by it. `security` outlives this.
     BrokerLink(zmq::context_t& context, std::string id, std::vector<bus::BrokerEndpoints> brokers,
-               Clock::duration round);
-    Result<void> open() { return connect(); }
+               Clock::duration round, const bus::Security& security);
+    // `gate` (may be null) tells when a broker does not admit this worker; it ends before this object.
+    Result<void> open(bus::Gate* gate) {
+        gate_ = gate;
+        return connect();
+    }
 
     // Says `hello` until welcomed, repeats what is unanswered, and tries the next endpoint when this one was
     // silent for two rounds (rule 26).
@@ -58,6 +63,8 @@ private:
     const std::string id_;
     const std::vector<bus::BrokerEndpoints> brokers_;
     const Clock::duration round_;
+    const bus::Security& security_;
+    bus::Gate* gate_ = nullptr;
     std::size_t at_ = 0;
     std::optional<zmq::socket_t> socket_;
     bool joined_ = false;

@@ -62,7 +62,8 @@ void Links::join(Pool& pool, const schema::Peer& peer) {
 void Links::to_any(const std::string& pool, bus::Envelope message) {
     if (!pools_.contains(pool)) {
         auto& made =
-            pools_.emplace(pool, Pool{bus::make_socket(context_, bus::Kind::push_any), {}}).first->second;
+            pools_.emplace(pool, Pool{bus::make_socket(context_, bus::Kind::push_any, &security_), {}})
+                .first->second;
         for (const auto& [id, p] : peers_)
             if (p.pool == pool) join(made, p);
     }
@@ -81,7 +82,7 @@ void Links::to_home(const std::string& worker, bus::Envelope message) {
     auto home = homes_.find(worker);
     if (home == homes_.end()) {
         const std::string endpoint = reach(peer->second);
-        auto socket = bus::make_socket(context_, bus::Kind::push_home);
+        auto socket = bus::make_socket(context_, bus::Kind::push_home, &security_);
         if (endpoint.empty() || !bus::connect(socket, endpoint)) {
             ++dropped_;
             return;

@@ -15,8 +15,9 @@ namespace sl::worker {
 
 class Links {
 public:
-    Links(zmq::context_t& context, std::string host, std::string process)
-        : context_(context), host_(std::move(host)), process_(std::move(process)) {}
+    // `security` outlives this.
+    Links(zmq::context_t& context, std::string host, std::string process, const bus::Security& security)
+        : context_(context), host_(std::move(host)), process_(std::move(process)), security_(security) {}
 
     // Takes over a new set of peers; returns who is gone.
     std::vector<schema::Peer> update(const std::vector<schema::Peer>& peers);
@@ -50,6 +51,7 @@ private:
 
     zmq::context_t& context_;
     const std::string host_, process_;
+    const bus::Security& security_;
     std::map<std::string, schema::Peer> peers_;
     std::map<std::string, Pool> pools_;           // by pool name, made at first use
     std::map<std::string, zmq::socket_t> homes_;  // by worker, made at first use

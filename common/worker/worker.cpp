@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/bus/dead_sockets.hpp"
+#include "common/bus/gate.hpp"
 #include "common/log.hpp"
 #include "common/mailbox.hpp"
 #include "common/thread_name.hpp"
@@ -32,14 +33,16 @@ class Loop final : public BusApi {
 public:
     Loop(zmq::context_t& context, Stage& stage, const Options& options,
          std::vector<bus::BrokerEndpoints> brokers)
-        : stage_(stage),
+        : context_(context),
+          stage_(stage),
           options_(options),
           round_(options.round_ms),
           id_(make_ulid()),
-          links_(context, host_identity(), process_identity()),
-          broker_(context, id_, std::move(brokers), round_),
+          links_(context, host_identity(), process_identity(), options.security),
+          broker_(context, id_, std::move(brokers), round_, options.security),
           intake_(stage, broker_, !options.in_process),
-          pull_(bus::make_socket(context, options.slots > 0 ? bus::Kind::pull_home : bus::Kind::pull)),
+          pull_(bus::make_socket(context, options.slots > 0 ? bus::Kind::pull_home : bus::Kind::pull,
+                                 &options.security)),
           emit_(*this) {}
 
     Result<void> open();
@@ -142,6 +145,7 @@ private:
         if (complained_.insert(from).second) log::warn("bad_message", "from={} {}", from, error.message);
     }
 
+    zmq::context_t& context_;
     Stage& stage_;
     const Options& options_;
     const milliseconds round_;
@@ -150,6 +154,7 @@ private:
     BrokerLink broker_;
     Intake intake_;
     zmq::socket_t pull_;
+    std::optional<bus::Gate> gate_;  // none where everything is inproc
     schema::Bytes hello_;
     std::vector<std::string> endpoints_;
     std::string ipc_path_;
@@ -197,13 +202,17 @@ Result<void> Loop::open() {
         }
         if (!options_.bind_host.empty()) endpoints_.push_back("tcp://" + options_.bind_host + ":*");
     }
+    if (!options_.in_process) {
+        gate_.emplace(context_, &options_.security);
+        gate_->watch(pull_, "data");
+    }
     for (auto& endpoint : endpoints_) {
-        if (auto ok = bus::bind(pull_, endpoint); !ok) return ok.error();
+        if (auto ok = bus::bind(pull_, endpoint, &options_.security); !ok) return ok.error();
         endpoint = pull_.get(zmq::sockopt::last_endpoint);
     }
     options_.crumb.set_worker(id_);
     hello_ = hello();
-    return broker_.open();
+    return broker_.open(gate_ ? &*gate_ : nullptr);
 }
 
 schema::Bytes Loop::hello() const {

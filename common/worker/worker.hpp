@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/bus/endpoint.hpp"
+#include "common/bus/security.hpp"
 #include "common/worker/crumb.hpp"
 #include "common/worker/stage.hpp"
 
@@ -17,6 +18,7 @@ namespace sl::worker {
 
 struct Options {
     std::vector<std::string> brokers;  // endpoints of the jobs sockets; one of them leads
+    bus::Security security;
     std::string stage;
     std::string pool;         // default: the stage
     std::string run_dir;      // where the ipc socket of this worker goes; empty: none
