@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A subscriber in Python, written against schema/PROTOCOL.md section 4: pyzmq and msgpack, no more.
 
-usage: scripts/alerts.py --broker ENDPOINT[,ENDPOINT…] [--stream PREFIX] [--count N] [--for SECONDS]
+usage: scripts/alerts.py --broker ENDPOINT[,ENDPOINT…] [--keys FILE] [--stream PREFIX] [--count N] [--for SECONDS]
 
 Prints one JSON object an alert. Says `subscribed` on stderr (and a line to --ready-fd) once the broker has
 welcomed the subscription: what is published after that is not missed, also when the connection breaks or another
@@ -27,6 +27,15 @@ def events_endpoint(jobs):
         return jobs + ".events"
     host, port = jobs.rsplit(":", 1)
     return f"{host}:{int(port) + 2}"
+
+
+def unlock(socket, key_file):
+    """With keys the fleet lets in those alone whose key it knows (PROTOCOL.md section 2.1)."""
+    with open(key_file, encoding="utf-8") as file:
+        keys = json.load(file)
+    own = keys.get("client") or keys["worker"]
+    socket.curve_serverkey = keys["server"]["public"].encode()
+    socket.curve_publickey, socket.curve_secretkey = own["public"].encode(), own["secret"].encode()
 
 
 def receive(socket, milliseconds):
@@ -57,6 +66,7 @@ def log_since(client, last, topic):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--broker", default=os.environ.get("SIGHTLINE_BROKER", "ipc:///run/sightline/broker"))
+    parser.add_argument("--keys", default=os.environ.get("SIGHTLINE__SECURITY__KEYS"), metavar="FILE", help="key file, if the fleet has keys")
     parser.add_argument("--stream", default="", help="only of streams whose name begins so")
     parser.add_argument("--count", type=int, default=0, help="end after so many")
     parser.add_argument("--for", type=float, default=0, dest="seconds", help="end after so many seconds")
@@ -66,6 +76,8 @@ def main():
     topic = "alert." + args.stream
     socket = zmq.Context.instance().socket(zmq.SUB)
     socket.setsockopt(zmq.LINGER, 0)
+    if args.keys:
+        unlock(socket, args.keys)
     for endpoint in args.broker.split(","):
         socket.connect(events_endpoint(endpoint))
     socket.setsockopt_string(zmq.SUBSCRIBE, topic)

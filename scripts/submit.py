@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A client of the broker in Python, written against schema/PROTOCOL.md section 3: pyzmq and msgpack, no more.
 
-usage: scripts/submit.py --broker ENDPOINT[,ENDPOINT…] ROOT:PATH… [--preset NAME] [--set NAME=VALUE]… [--wait]
+usage: scripts/submit.py --broker ENDPOINT[,ENDPOINT…] [--keys FILE] ROOT:PATH… [--preset NAME] [--set NAME=VALUE]… [--wait]
 
 Prints the job's id; with --wait also its end. Exit status: 0 ok, 1 job failed, 2 refused, 4 no broker, 6 canceled.
 """
@@ -31,18 +31,29 @@ class Refused(Exception):
         self.retry_after_s = reply.get("retry_after_s")  # of a full queue
 
 
+def unlock(socket, key_file):
+    """With keys the fleet lets in those alone whose key it knows (PROTOCOL.md section 2.1)."""
+    with open(key_file, encoding="utf-8") as file:
+        keys = json.load(file)
+    own = keys.get("client") or keys["worker"]
+    socket.curve_serverkey = keys["server"]["public"].encode()
+    socket.curve_publickey, socket.curve_secretkey = own["public"].encode(), own["secret"].encode()
+
+
 class Client:
     """Sends a request again while there is no answer: all are idempotent, submit by its key.
 
     Of several brokers (a,b) only the one that leads listens: one socket connected to all of them finds it."""
 
-    def __init__(self, endpoint, timeout_s=10):
+    def __init__(self, endpoint, timeout_s=10, key_file=None):
         self.endpoint = endpoint
         self.timeout_s = timeout_s
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for a broker that is not there
         self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        if key_file:
+            unlock(self.socket, key_file)
         for one in endpoint.split(","):
             self.socket.connect(one)
 
@@ -95,6 +106,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("inputs", nargs="+", metavar="ROOT:PATH")
     parser.add_argument("--broker", default=os.environ.get("SIGHTLINE_BROKER", "ipc:///run/sightline/broker"))
+    parser.add_argument("--keys", default=os.environ.get("SIGHTLINE__SECURITY__KEYS"), metavar="FILE", help="key file, if the fleet has keys")
     parser.add_argument("--preset", default="default")
     parser.add_argument("--set", action="append", default=[], type=setting, metavar="NAME=VALUE", dest="params")
     parser.add_argument("--wait", action="store_true")
@@ -103,7 +115,7 @@ def main():
         parser.error("name inputs as ROOT:PATH")
     inputs = [dict(zip(("root", "path"), text.split(":", 1))) for text in args.inputs]
     try:
-        client = Client(args.broker)
+        client = Client(args.broker, key_file=args.keys)
         job = client.submit(inputs, args.preset, dict(args.params))["job"]
         print(job, flush=True)
         if not args.wait:

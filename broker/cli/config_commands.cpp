@@ -7,6 +7,7 @@
 
 #include "broker/cli/commands.hpp"
 #include "broker/cli/process.hpp"
+#include "common/bus/security.hpp"
 #include "common/model/manifest.hpp"
 #include "common/pipeline.hpp"
 #include "common/yaml.hpp"
@@ -34,11 +35,30 @@ struct Finding {
     std::string name;
     bool ok = false;
     std::string detail;
+    bool warning = false;  // it works, but somebody should know
 };
 using Findings = std::vector<Finding>;
 
 std::string why(const Error& error) {
     return error.text();
+}
+
+void check_security(const config::Config& config, Findings& out) {
+    const auto security = bus::Security::open(config.security.keys, config.security.insecure);
+    if (!security) return out.push_back({"security", false, why(security.error())});
+    if (security->keys)
+        return out.push_back(
+            {"security", true,
+             security->keys->file + (security->keys->of_fleet()
+                                         ? ", for a host of the fleet"
+                                         : ", for a client: no broker or worker can use it")});
+    if (!security->insecure)
+        return out.push_back({"security", true, "no keys: brokers and workers listen for this host alone"});
+    out.push_back(
+        {"security", true,
+         "INSECURE: no keys, and security.insecure is set: whoever reaches a broker or worker may use "
+         "it, be a worker and read everything; `sightline keys new DIR` makes keys",
+         true});
 }
 
 void check_files(const config::Config& config, Findings& out) {
@@ -87,6 +107,7 @@ void doctor(Context& c, bool offline) {
     const auto config = c.load_client_config();
     if (!config) return void(c.exit_code = c.fail(config.error()));
     Findings findings{{"configuration", true, config->file.empty() ? "built-in defaults" : config->file}};
+    check_security(*config, findings);
     check_files(*config, findings);
     for (const char* program : {"redis-server", "postgres", "initdb"}) {
         const std::string path = find_program(program);
@@ -96,9 +117,14 @@ void doctor(Context& c, bool offline) {
     if (!offline) check_broker(c, *config, findings);
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const Finding& f : findings) {
-        list.push_back({{"name", f.name}, {"ok", f.ok}, {"detail", f.detail}});
+        list.push_back({{"name", f.name}, {"ok", f.ok}, {"warning", f.warning}, {"detail", f.detail}});
         if (!f.ok) c.exit_code = exit_job_failed;
-        if (!c.json) std::cout << fmt::format("{}  {:<20} {}\n", f.ok ? "ok  " : "FAIL", f.name, f.detail);
+        if (!c.json)
+            std::cout << fmt::format("{}  {:<20} {}\n",
+                                     !f.ok       ? "FAIL"
+                                     : f.warning ? "WARN"
+                                                 : "ok  ",
+                                     f.name, f.detail);
     }
     if (c.json) c.print({{"ok", c.exit_code == exit_ok}, {"checks", list}});
 }

@@ -105,12 +105,22 @@ class Refused(Exception):
         self.text = f"{reply.get('message')} {reply.get('hint')}"
 
 
+def unlock(socket, key_file):
+    """A socket that connects with the keys of this file (`sightline keys`)."""
+    with open(key_file, encoding="utf-8") as file:
+        keys = json.load(file)
+    own = keys.get("client") or keys["worker"]
+    socket.curve_serverkey = keys["server"]["public"].encode()
+    socket.curve_publickey, socket.curve_secretkey = own["public"].encode(), own["secret"].encode()
+
+
 class Client:
     """One DEALER on the jobs socket; a request without an answer is sent again, to the next broker of `endpoint`
     (one, or several with commas between)."""
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, key_file=None):
         self.endpoints = endpoint.split(",")
+        self.key_file = key_file
         self.socket = None
         self._connect()
 
@@ -119,6 +129,8 @@ class Client:
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        if self.key_file:
+            unlock(self.socket, self.key_file)
         self.socket.connect(self.endpoints[0])
 
     def request(self, limit_s=30, **fields):
