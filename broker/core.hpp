@@ -130,6 +130,7 @@ private:
     std::string last_error_;     // of a unit or a worker, anywhere
     std::uint64_t bad_messages_ = 0, lost_replies_ = 0;
     std::uint64_t releases_ = 0;        // leases that were taken from a holder that is gone or silent
+    std::uint64_t stale_ = 0;           // results of leases that were given to somebody else
     std::uint64_t false_releases_ = 0;  // of them, from one that was there all the time
     std::map<schema::Token, std::string> released_;  // the last ones, and from whom
     std::set<std::string> complained_;

@@ -129,6 +129,11 @@ Json Core::health_view() const {
     const auto queued = std::int64_t(table_.index().queued_count());
     const bool room = queued < options_.queued_jobs || options_.drop_lru;
     part("store", !store_.away(), store_.away() ? store_.why() : "");
+    const bool open = options_.security.open_to_all(options_.endpoint);
+    part("security", true,
+         open                     ? "INSECURE: no keys, and other hosts can connect to " + options_.endpoint
+         : options_.security.keys ? "keys"
+                                  : "this host alone");
     part("audit", !audit_.away(), audit_.away() ? audit_.why() : "",
          false);  // rows wait in the log meanwhile
     part("admission", !refused && room,
@@ -166,6 +171,8 @@ Json Core::health_view() const {
               {"lost_replies", lost_replies_},
               {"releases", releases_},
               {"false_releases", false_releases_},
+              {"stale", stale_},
+              {"refused", gate_.refused()},
               {"repeats", table_.repeats()},
               {"unbalanced", table_.unbalanced()}}}};
 }

@@ -204,6 +204,7 @@ void Core::answer(const std::string& worker, std::uint64_t req, const std::strin
     schema::Answer m;
     m.req = req;
     m.status = status;
+    stale_ += status == "stale";
     later([this, worker, m, payload = std::move(payload)]() mutable {
         auto e = bus::Envelope::make(m);
         for (auto& p : payload) e.payload.push_back(bus::to_frame(std::move(p)));

@@ -40,13 +40,14 @@ std::string peer_of(int fd) {
     return ::inet_ntop(AF_INET, &in.sin_addr, text.data(), text.size());
 }
 
-std::string why(int event, std::uint32_t value) {
+std::string why(int event, std::uint32_t value, bool listens) {
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
         if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
             return "one side has keys, the other has none";
         if (value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) return "its keys are of another fleet";
     }
-    return "it spoke another protocol, or stopped in mid-handshake";
+    return listens ? "it spoke another protocol, or stopped in mid-handshake"
+                   : "it closed the connection: its keys are of another fleet, or it is none of ours";
 }
 
 }  // namespace
@@ -57,9 +58,10 @@ public:
         : context_(context), refused_(refused) {
         if (security) keys_ = security->keys;
         std::promise<void> ready;
-        thread_ = std::thread([this, &ready] { run(ready); });
+        auto is_ready = ready.get_future();
+        thread_ = std::thread([this, r = std::move(ready)]() mutable { run(std::move(r)); });
         try {
-            ready.get_future().get();
+            is_ready.get();
         } catch (...) {  // another gate serves this context
             thread_.join();
             throw;
@@ -71,30 +73,32 @@ public:
     }
 
     // Returns when the events of that monitor are taken: libzmq would wait for a reader.
-    void watch(const std::string& monitor, const std::string& name) {
-        std::promise<void> done;
-        orders_.put([&] {
+    void watch(const std::string& monitor, const std::string& name, bool listens) {
+        const auto done = std::make_shared<std::promise<void>>();
+        orders_.put([this, monitor, name, listens, done] {
             Watched& w = watched_.emplace_back();
             w.name = name;
+            w.listens = listens;
             w.events = zmq::socket_t(context_, zmq::socket_type::pair);
             w.events.set(zmq::sockopt::rcvhwm, 0);  // never blocks libzmq's own thread
             w.events.set(zmq::sockopt::linger, 0);
             w.events.connect(monitor);
-            done.set_value();
+            done->set_value();
         });
-        done.get_future().get();
+        done->get_future().get();
     }
 
 private:
     struct Watched {
         std::string name;
+        bool listens = false;
         zmq::socket_t events;
         std::map<std::uint32_t, std::string> peers;  // file descriptor → address, as long as it is connected
         std::string failure;                         // of the connection that is reported closed next
         bool closed = false;
     };
 
-    void run(std::promise<void>& ready) {
+    void run(std::promise<void> ready) {
         name_thread("gate");
         zmq::socket_t zap(context_, zmq::socket_type::rep);
         try {
@@ -182,7 +186,7 @@ private:
         } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL && local(endpoint)) {
             return true;  // somebody looks whether the socket is alive (dead_sockets.hpp), or was killed
         } else if (event & failed) {
-            w.failure = why(event, value);
+            w.failure = why(event, value, w.listens);
         } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
             w.failure = "it does not admit our key";
         } else if (event == ZMQ_EVENT_DISCONNECTED) {
@@ -233,7 +237,7 @@ void Gate::watch(zmq::socket_t& socket, const std::string& name) {
                                (listens ? ZMQ_EVENT_ACCEPTED : ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)) != 0)
         throw zmq::error_t();
     if (std::find(watched_.begin(), watched_.end(), &socket) == watched_.end()) watched_.push_back(&socket);
-    thread_->watch(monitor, name);
+    thread_->watch(monitor, name, listens);
 }
 
 }  // namespace sl::bus

@@ -55,8 +55,8 @@ class Network:
                 name = self.name(host)
                 ip("netns", "add", name)
                 ip("-n", name, "link", "set", "lo", "up")
-                ip("-n", self.switch, "link", "add", host, "type", "veth", "peer", "name", "net", "netns", name)
-                ip("-n", self.switch, "link", "set", host, "master", "bridge", "up")
+                ip("-n", self.switch, "link", "add", "name", "to-" + host, "type", "veth", "peer", "name", "net", "netns", name)
+                ip("-n", self.switch, "link", "set", "to-" + host, "master", "bridge", "up")
                 ip("-n", name, "addr", "add", f"{address(host)}/24", "dev", "net")
                 ip("-n", name, "link", "set", "net", "up")
         except BaseException:
@@ -74,10 +74,10 @@ class Network:
                 raise OSError(ctypes.get_errno(), f"cannot enter the namespace of {host}")
 
     def cut(self, host):
-        ip("-n", self.switch, "link", "set", host, "down")
+        ip("-n", self.switch, "link", "set", "to-" + host, "down")
 
     def mend(self, host):
-        ip("-n", self.switch, "link", "set", host, "up")
+        ip("-n", self.switch, "link", "set", "to-" + host, "up")
 
     def remove(self):
         for host in [*HOSTS, "switch"]:
