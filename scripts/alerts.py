@@ -93,7 +93,7 @@ def main():
     if args.ready_fd is not None:
         os.write(args.ready_fd, b"subscribed\n")
 
-    client = Client(args.broker)
+    client = Client(args.broker, key_file=args.keys)
     deadline = time.monotonic() + args.seconds if args.seconds else float("inf")
     floor = number(event)  # up to here all was printed, or came before us
     printed = set()  # numbers above it

@@ -7,12 +7,13 @@
 
 namespace sl::cli {
 
-Result<ExitReports> ExitReports::open(zmq::context_t& context, const std::vector<std::string>& endpoints) {
+Result<ExitReports> ExitReports::open(zmq::context_t& context, const std::vector<std::string>& endpoints,
+                                      const bus::Security& security) {
     ExitReports reports;
     for (const std::string& endpoint : endpoints) {
         const auto broker = bus::broker_endpoints(endpoint);
         if (!broker) return broker.error();
-        reports.sockets_.push_back(bus::make_socket(context, bus::Kind::dealer));
+        reports.sockets_.push_back(bus::make_socket(context, bus::Kind::dealer, &security));
         reports.sockets_.back().set(zmq::sockopt::routing_id, reports.id_);
         if (auto ok = bus::connect(reports.sockets_.back(), broker->workers); !ok) return ok.error();
     }

@@ -6,6 +6,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "common/bus/security.hpp"
 #include "common/ids.hpp"
 #include "schema/messages.hpp"
 
@@ -14,7 +15,8 @@ namespace sl::cli {
 class ExitReports {
 public:
     // `endpoints`: jobs sockets of all brokers. The context outlives this.
-    static Result<ExitReports> open(zmq::context_t& context, const std::vector<std::string>& endpoints);
+    static Result<ExitReports> open(zmq::context_t& context, const std::vector<std::string>& endpoints,
+                                    const bus::Security& security);
 
     void tell(schema::Exited report);
     // Sends again what is due; returns when to call it next.

@@ -47,6 +47,12 @@ int supervise(Context& c, const Supervise& o) {
     std::error_code ec;
     options.program = fs::read_symlink("/proc/self/exe", ec).string();
     if (!config->file.empty()) options.settings = {"--config", fs::absolute(config->file).string()};
+    auto security = bus::Security::open(config->security.keys, config->security.insecure);
+    if (!security) return c.fail(security.error());
+    options.security = std::move(*security);
+    if (!c.keys.empty())
+        options.settings.insert(options.settings.end(), {"--keys", fs::absolute(c.keys).string()});
+    if (c.insecure) options.settings.emplace_back("--insecure");
     for (const std::string& setting : c.settings)
         options.settings.insert(options.settings.end(), {"--option", setting});
     options.endpoints = config::endpoints(*config);

@@ -78,7 +78,7 @@ Result<void> Supervisor::run(zmq::context_t& context, const PartCounts& counts, 
 }
 
 Result<void> Supervisor::open(zmq::context_t& context) {
-    auto reports = ExitReports::open(context, options_.endpoints);
+    auto reports = ExitReports::open(context, options_.endpoints, options_.security);
     if (!reports) return reports.error();
     reports_.emplace(std::move(*reports));
     if (options_.control.empty()) return {};

@@ -18,6 +18,7 @@
 #include "broker/cli/exit_cause.hpp"
 #include "broker/cli/exit_reports.hpp"
 #include "broker/cli/process.hpp"
+#include "common/bus/security.hpp"
 #include "common/worker/crumb.hpp"
 
 namespace sl::cli {
@@ -33,9 +34,10 @@ public:
         std::string program;                 // this one
         std::vector<std::string> settings;   // options that every process is given: --config FILE …
         std::vector<std::string> endpoints;  // jobs sockets: one for each broker, all for workers
-        std::string control;                 // path of the socket for `scale` and `status`; empty: none
-        std::string log_dir;                 // a log file for each process; empty: they write to ours
-        double drain_s = 10;                 // what a worker may take to leave
+        bus::Security security;
+        std::string control;  // path of the socket for `scale` and `status`; empty: none
+        std::string log_dir;  // a log file for each process; empty: they write to ours
+        double drain_s = 10;  // what a worker may take to leave
         bool restart = true;
         std::chrono::milliseconds most_pause{5000}, healthy{10000};  // a life this long forgets earlier ends
     };
