@@ -48,7 +48,9 @@ class Hosts(unittest.TestCase):
             self.assertTrue(kit.balanced(stream["counters"]), stream)
             self.assertEqual(stream["counters"]["read"], stream["frames"])
         self.assertEqual(now["chunks_done"], now["chunks_total"])
-        self.assertEqual(sum(now["workers"]["annotate"].values()), now["chunks_total"], "each chunk was committed once")
+        account = now["reconciliation"]
+        self.assertTrue(account["balanced"], account)
+        self.assertEqual([stream["annotate"]["in"] for stream in account["streams"]], [320], "each frame once")
         folder = os.path.join(self.hosts.results, job)
         got = kit.digests(folder)
         self.assertEqual(got.keys(), self.reference.keys())
