@@ -13,7 +13,7 @@ namespace {
 void remember(World& w, const Token& t) {
     std::size_t same = 0;
     for (auto it = w.tokens.rbegin(); it != w.tokens.rend(); ++it) {
-        if (it->unit != t.unit || it->stream != t.stream || it->seq != t.seq) continue;
+        if (it->job != t.job || it->unit != t.unit || it->stream != t.stream || it->seq != t.seq) continue;
         require(*it != t, "no token comes twice");
         // Who delivers is not kept in the store: another broker begins to count anew.
         require(it->attempt < t.attempt || t.unit == "deliver", "attempts of a unit rise");
@@ -84,7 +84,10 @@ std::string holder(std::int32_t attempt) {
 class Actions {
 public:
     explicit Actions(const World& w) {
-        for (const Shape& shape : *w.shapes) of_job(w, shape);
+        for (const Shape& shape : *w.shapes) {
+            of_job(w, shape);
+            if (!w.job(shape.job)) break;  // one is submitted after the other
+        }
         deliver(w);
     }
     std::vector<Action> all;
