@@ -77,6 +77,10 @@ schema::Counters counters_of() {
     return c;
 }
 
+std::int64_t undetected_of(const Token& t) {
+    return schema::decode<schema::Detections>(detections_of(t.stream, t.seq), "D")->dropped;
+}
+
 std::string holder(std::int32_t attempt) {
     return attempt % 2 ? "worker-a" : "worker-b";
 }
@@ -117,9 +121,12 @@ private:
         if (job->sweep.state == Unit::State::leased)
             add_result("swept", job->sweep.token,
                        [](JobTable& t, const Token& token, Journal& j) { return t.swept(token, j); });
+        if (job->state == JobState::queued && job->scan.token.attempt == 0)
+            add("drop", false, [id = shape.job](World& x, Journal& j) { x.table.drop(live_job(x, id), j); });
+        if (shape.again) after_end(*job);
         if (!broker::is_terminal(job->state)) {
-            add_cancel(false);
-            if (shape_->keep_partial) add_cancel(true);
+            if (shape_->cancel) add_cancel(false);
+            if (shape_->cancel && shape_->keep_partial) add_cancel(true);
         }
     }
     void add(std::string name, bool good, std::function<void(World&, Journal&)> act) {
@@ -128,6 +135,24 @@ private:
     template <typename F>
     void add_result(const std::string& name, const Token& token, F f, bool good = true) {
         add(name, good, [=](World& w, Journal& j) { must(f(w.table, token, j), name); });
+    }
+    void after_end(const Job& job) {
+        const std::string& id = job.id();
+        if (job.state == JobState::failed && job.forget == Job::Forget::no &&
+            job.sweep.state != Unit::State::leased)
+            add("retry", false, [id](World& w, Journal& j) {
+                require(bool(w.table.retry(id, j)), "a failed job may be retried");
+            });
+        if (!broker::is_terminal(job.state)) return;
+        for (const bool results : {false, true})
+            add(results ? "forget --results" : "forget", false, [id, results](World& w, Journal& j) {
+                must(w.table.forget(id, results, j), "forget of an ended job");
+            });
+        if (job.state == JobState::failed)
+            add("prune", false, [at = job.ended_ns + 4 * 24 * 3'600'000'000'000](World& w, Journal& j) {
+                w.table.prune(at, j);
+            });
+        if (job.state == JobState::failed) all.back().outlives_broker = false;  // prunes once a second
     }
     void add_cancel(bool keep) {
         add(keep ? "cancel --keep-partial" : "cancel", false, [keep, id = shape_->job](World& w, Journal& j) {
@@ -143,10 +168,28 @@ private:
                     remember(w, (w.table.*lease)(live_job(w, id), holder(attempt + 1), j));
                 });
         if (u.state == Unit::State::leased) ends_of(name, u.token);
+        if (u.state == Unit::State::leased || u.state == Unit::State::pending)
+            strike(name, u.token, u.trouble.strikes.size());
+    }
+    // A worker died of it: the crumb names the last lease, which may be over by now.
+    void strike(const std::string& name, const Token& token, std::size_t strikes) {
+        if (name != shape_->striking || token.attempt == 0) return;
+        add("strike " + name, false,
+            [token, worker = "dead-" + std::to_string(strikes)](World& w, Journal& j) {
+                must(w.table.strike(token, "detect", {{0, 3}}, "signal 11", worker, j), "a strike");
+                Journal again;
+                must(w.table.strike(token, "detect", {{0, 3}}, "signal 11", worker, again),
+                     "a repeated strike");
+                require(again.empty(), "a death strikes once");
+            });
     }
     // The ways a lease ends without a result.
     void ends_of(const std::string& name, const Token& token) {
         add("lost " + name, false, [token](World& w, Journal& j) { w.table.lost(token, j); });
+        add_result(
+            "fail UNAVAILABLE " + name, token,
+            [](JobTable& t, const Token& x, Journal& j) { return t.fail(x, "UNAVAILABLE", "no space", j); },
+            false);
         if (name == shape_->failing)
             add_result(
                 "fail IO " + name, token,
@@ -192,12 +235,15 @@ private:
                 [i, k, id = shape_->job, attempt = c.token.attempt](World& w, Journal& j) {
                     remember(w, w.table.lease_chunk(live_job(w, id), i, k, holder(attempt + 1), j));
                 });
+        if ((c.state == ChunkState::pending && k < s.dead_at) || c.state == ChunkState::leased)
+            strike(name, c.token, c.trouble.strikes.size());
         if (c.state != ChunkState::leased) return;
         const Token t = c.token;
         const bool recorded = s.detections.contains(k), turn = s.states.contains(k);
         add("gathered " + name, true, [t, recorded](World& w, Journal& j) {
             const auto d = detections_of(t.stream, t.seq);
-            const auto r = w.table.gathered(t, recorded ? std::nullopt : std::optional(d), j);
+            const auto r =
+                w.table.gathered(t, recorded ? std::nullopt : std::optional(d), j, undetected_of(t));
             require(bool(r), "gathered of a current token is accepted");
             const auto& stream = w.job(t.job)->streams[std::size_t(t.stream)];
             require(r->turn == (stream.next >= t.seq), "it is a chunk's turn when its state is there");
@@ -329,6 +375,8 @@ private:
         if (!is("deliver")) stale(table.delivered(t, journal_), t, "delivered");
         if (!current) {
             stale(table.fail(t, "BAD_MEDIA", "x", journal_), t, "fail");
+            if (!job && t.unit != "deliver")
+                stale(table.strike(t, "detect", {}, "x", "w", journal_), t, "strike");
             table.lost(t, journal_);
             expect(true, "the loss of a lease that is over");
         }

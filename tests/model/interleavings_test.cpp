@@ -55,7 +55,9 @@ private:
         if (!fresh) return;
         World world = seen;
         const Job* job = world.job(shapes_[0].job);
-        states_.push_back({from, by, job && job->swept && world.table.undelivered_count() == 0});
+        const bool kept =
+            job && job->state == broker::JobState::failed && job->sweep.state == broker::Unit::State::none;
+        states_.push_back({from, by, (!job || job->swept || kept) && world.table.undelivered_count() == 0});
         check_state(world);
         const std::string before = describe(world.table);
         probes_ += probe(world);
@@ -145,24 +147,28 @@ TEST(Interleavings, TwoChunksWithAlerts) {
     explore({.chunks = {2}, .alerts = true}, 5000);
 }
 
-TEST(Interleavings, TheFirstChunkFails) {
+TEST(Interleavings, TwoChunksRetriedAndForgotten) {
+    explore({.chunks = {2}, .again = true, .bad_input = false, .cancel = false}, 2000);
+}
+
+TEST(Interleavings, AChunkFails) {
     explore({.chunks = {2}, .failing = "chunk 0/0", .bad_input = false, .keep_partial = false}, 3000);
 }
 
-TEST(Interleavings, TheSecondChunkFails) {
-    explore({.chunks = {2}, .failing = "chunk 0/1", .bad_input = false, .keep_partial = false}, 3000);
+TEST(Interleavings, AChunkKills) {
+    explore({.chunks = {2}, .striking = "chunk 0/1", .bad_input = false, .keep_partial = false}, 3000);
 }
 
-TEST(Interleavings, TheScanFails) {
-    explore({.chunks = {1}, .failing = "scan"}, 300);
+TEST(Interleavings, AScanFails) {
+    explore({.chunks = {1}, .failing = "scan", .striking = "scan", .bad_input = false, .cancel = false}, 30);
 }
 
-TEST(Interleavings, TheFinalFails) {
-    explore({.chunks = {1}, .failing = "final", .bad_input = false}, 300);
+TEST(Interleavings, AFinalFails) {
+    explore({.chunks = {1}, .failing = "final", .bad_input = false}, 100);
 }
 
 TEST(Interleavings, TwoStreams) {
-    explore({.chunks = {1, 1}, .keep_partial = false}, 3000);
+    explore({.chunks = {1, 1}, .keep_partial = false}, 2000);
 }
 
 }  // namespace

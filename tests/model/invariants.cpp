@@ -26,9 +26,16 @@ std::string text(const schema::Counters& c) {
     for (const auto& [reason, n] : c.dropped) s += reason + "=" + std::to_string(n) + " ";
     return s;
 }
+std::string text(const std::vector<broker::Strike>& strikes) {
+    std::string s;
+    for (const auto& x : strikes)
+        s += " strike in " + x.stage + " on " + std::to_string(x.pieces.size()) + " by " + x.worker + " of " +
+             x.cause;
+    return s;
+}
 std::string text(const Unit& u) {
     return std::to_string(int(u.state)) + " " + std::to_string(u.token.attempt) + "-" +
-           std::to_string(u.token.nonce) + " by " + u.holder + " failed " + std::to_string(u.failures) + "\n";
+           std::to_string(u.token.nonce) + " by " + u.holder + text(u.trouble.strikes) + "\n";
 }
 
 void check_stream(const Stream& s, const std::string& name) {
@@ -51,7 +58,7 @@ void check_stream(const Stream& s, const std::string& name) {
         require(c.state != ChunkState::leased || !c.holder.empty(), "a lease has a holder: " + at);
         require(c.state != ChunkState::dead || s.dead_at <= k, "a dead chunk ends its stream: " + at);
         require(c.state != ChunkState::leased || k < s.dead_at, "nothing runs behind a dead chunk: " + at);
-        require(c.token.attempt == 0 || k < s.reached, "reached counts every lease: " + at);
+        require(c.token.nonce == 0 || k < s.reached, "reached counts every lease: " + at);
     }
     require(s.done == done && s.prefix == prefix, "chunks done are counted: " + name);
     require(text(sum) == text(s.counters), "counters are the sum of the chunks': " + name);
@@ -87,6 +94,9 @@ void check_job(const World& w, const Job& job) {
                     "success has every chunk and frame");
     }
     require(job.state != JobState::failed || !job.error.empty(), "failure has its reason");
+    require(!terminal || job.state == JobState::canceled || job.reconciliation.balanced,
+            "every frame is accounted for");
+    require(w.table.unbalanced() == 0, "every frame is accounted for");
 
     if (!job.swept) {
         const auto parts = w.table.stream_parts(job);
@@ -95,13 +105,25 @@ void check_job(const World& w, const Job& job) {
                     "final gets what is done without a gap");
     } else {
         for (const auto& [field, value] : w.records.at("job:" + job.id()))
-            require(field == "job" || field.starts_with("stream/"),
+            require(field == "job" || field == "reconciliation" || field.starts_with("stream/"),
                     "nothing but the report is left: " + field);
     }
 }
 
 void check_change(const Job& a, const Job* b, const std::string& action) {
-    require(b, "a job that was acknowledged is there");
+    if (!b) {
+        require(a.forget != Job::Forget::no || action.starts_with("forget") || action == "prune",
+                "a job that was acknowledged is there");
+        return;
+    }
+    if (action == "retry") {
+        for (std::size_t i = 0; i < b->streams.size(); ++i)
+            for (std::int64_t k = 0; k < std::min(a.streams[i].prefix, a.streams[i].dead_at); ++k)
+                require(
+                    b->streams[i].chunks[std::size_t(k)].token == a.streams[i].chunks[std::size_t(k)].token,
+                    "retry does only the dead chunk and later ones again");
+        return;
+    }
     if (broker::is_terminal(a.state)) require(a.state == b->state, "terminal states never change");
     const bool canceled = a.state == JobState::canceled;
     require(b->swept || a.streams.size() <= b->streams.size(), "streams stay");
@@ -136,7 +158,9 @@ std::string describe(const JobTable& table) {
              job.manifest_digest + " at " + std::to_string(job.spec.submitted_ns) + " " +
              std::to_string(job.started_ns) + " " + std::to_string(job.ended_ns) + " found " +
              std::to_string(job.found) + " partial " + std::to_string(job.keep_partial) + " swept " +
-             std::to_string(job.swept) + "\n";
+             std::to_string(job.swept) + " forget " + std::to_string(int(job.forget)) + " retries " +
+             std::to_string(job.retries) + " attempts " + std::to_string(job.attempts) + " last error " +
+             job.last_error + " balanced " + std::to_string(job.reconciliation.balanced) + "\n";
         s += "  scan " + text(job.scan) + "  final " + text(job.final) + "  sweep " + text(job.sweep);
         for (const auto& [pool, engine] : job.engines) s += "  engine " + pool + " " + engine + "\n";
         for (const auto& x : job.streams) {
@@ -144,6 +168,9 @@ std::string describe(const JobTable& table) {
                  std::to_string(x.scanned) + " error " + x.error_code + " " + x.error + " total " +
                  std::to_string(x.total) + " done " + std::to_string(x.done) + " dead at " +
                  std::to_string(x.dead_at) + " counters " + text(x.counters) + "\n";
+            for (const auto& d : x.dead)
+                s += "    dead " + std::to_string(d.seq) + " " + d.stage + " " + d.piece + " of " +
+                     std::to_string(d.causes.size()) + "\n";
             if (job.swept) continue;
             s += "    next " + std::to_string(x.next) + " prefix " + std::to_string(x.prefix) + " reached " +
                  std::to_string(x.reached);
@@ -151,10 +178,11 @@ std::string describe(const JobTable& table) {
             for (const auto& [k, bytes] : x.detections) s += " D" + std::to_string(k) + "=" + text(bytes);
             s += "\n";
             for (const auto& c : x.chunks) {
-                s += std::string("    ") + broker::state_name(c.state) + " by " + c.holder + " failed " +
-                     std::to_string(c.failures) + " frames " + std::to_string(c.row.frames) + " alerts " +
-                     std::to_string(c.alerts.size()) + " counters " + text(c.counters);
-                if (c.token.attempt > 0) s += text(c.token);  // before the first there is no token
+                s += std::string("    ") + broker::state_name(c.state) + " by " + c.holder +
+                     text(c.trouble.strikes) + " undetected " + std::to_string(c.undetected) + " frames " +
+                     std::to_string(c.row.frames) + " alerts " + std::to_string(c.alerts.size()) +
+                     " counters " + text(c.counters);
+                s += std::to_string(c.token.attempt) + "-" + std::to_string(c.token.nonce);
                 for (const auto& p : c.parts) s += " " + p.path;
                 s += "\n";
             }

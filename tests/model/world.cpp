@@ -30,14 +30,16 @@ void forget_chance(Json& value) {
             it.value() = it->is_number() && *it != 0;
         else if (key == "holder")
             it.value() = *it != "";
+        else if (key == "last_error")
+            it.value() = "";
+        else if (key == "retries" || key == "attempts")
+            it.value() = *it != 0;
         else if (key == "attempt" && it->is_number())
             it.value() = std::min<std::int64_t>(it->get<std::int64_t>(), 2);  // 2: there are old tokens
         else if (key == "state" && (*it == "done" || *it == 3))
             value["attempt"] = true;  // how often it was tried makes no difference any more
         else
             forget_chance(*it);
-        if (key == "sweep")  // is never given up: how often it failed makes no difference
-            it.value()["failures"] = it.value()["failures"] != 0;
     }
 }
 
@@ -131,11 +133,17 @@ void World::commit(const Journal& journal) {
         if (e.kind == "alert") alerts.push_back(e);
         if (e.job.empty()) continue;
         int& ends = terminal_events[e.job];
+        if (e.kind == "job.forgotten") {
+            require(ends == 1, "what is forgotten has ended");
+            terminal_events.erase(e.job);
+            std::erase_if(tokens, [&](const Token& t) { return t.job == e.job; });
+            continue;
+        }
         if (e.kind == "job.retried") {
             ends = 0;
             continue;
         }
-        require(ends == 0 || e.kind == "job.forgotten", e.kind + " comes after the job's terminal event");
+        require(ends == 0, e.kind + " comes after the job's terminal event");
         ends += terminal(e.kind);
     }
 }

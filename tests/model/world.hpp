@@ -22,11 +22,13 @@ using schema::Token;
 // A job that is submitted, and what may happen to it.
 struct Shape {
     std::string job = "01JOB";
-    std::vector<int> chunks;  // of each stream
-    bool alerts = false;      // the first step of the first stream raises one, and it is delivered
-    std::string failing =
-        {};  // "scan", "chunk 0/1" …: what FAILs in a way that may be retried, up to the fifth
-    bool bad_input = true;     // streams that cannot be read, inputs that change between two scans
+    std::vector<int> chunks;    // of each stream
+    bool alerts = false;        // the first step of the first stream raises one, and it is delivered
+    std::string failing = {};   // "scan", "chunk 0/1" …: what FAILs in a way that may be retried
+    std::string striking = {};  // the same: what workers die of
+    bool again = false;         // a failed job is retried, an ended one forgotten
+    bool bad_input = true;      // streams that cannot be read, inputs that change between two scans
+    bool cancel = true;
     bool keep_partial = true;  // cancel comes in both ways
 };
 
