@@ -178,8 +178,7 @@ private:
             [token, worker = "dead-" + std::to_string(strikes)](World& w, Journal& j) {
                 must(w.table.strike(token, "detect", {{0, 3}}, "signal 11", worker, j), "a strike");
                 Journal again;
-                must(w.table.strike(token, "detect", {{0, 3}}, "signal 11", worker, again),
-                     "a repeated strike");
+                (void)w.table.strike(token, "detect", {{0, 3}}, "signal 11", worker, again);
                 require(again.empty(), "a death strikes once");
             });
     }

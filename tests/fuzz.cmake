@@ -1,0 +1,20 @@
+# Fuzz targets: under gtest always, under libFuzzer in a tree configured for it (scripts/check fuzz).
+set(fuzz_dir ${CMAKE_CURRENT_LIST_DIR}/fuzz)
+add_library(sl_test_fuzz STATIC ${fuzz_dir}/targets.cpp ${fuzz_dir}/messages.cpp ${fuzz_dir}/packets.cpp
+  ${fuzz_dir}/records.cpp ${fuzz_dir}/requests.cpp ${fuzz_dir}/yaml.cpp)
+target_link_libraries(sl_test_fuzz PUBLIC sl_flags sl_broker sl_media sl_model sl_bus sl_common)
+sl_test(fuzz/fuzz_test DEPS sl_test_fuzz)
+
+if(SIGHTLINE_SANITIZE MATCHES "fuzzer")
+  add_executable(fuzz_seeds ${fuzz_dir}/seeds.cpp)
+  target_link_libraries(fuzz_seeds PRIVATE sl_test_fuzz)
+  set(fuzzers "")
+  foreach(target messages packets records requests yaml)
+    add_executable(fuzz_${target} ${fuzz_dir}/fuzzer.cpp)
+    target_compile_definitions(fuzz_${target} PRIVATE FUZZ_TARGET=target_${target})
+    target_link_libraries(fuzz_${target} PRIVATE sl_test_fuzz)
+    target_link_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)
+    list(APPEND fuzzers fuzz_${target})
+  endforeach()
+  add_custom_target(fuzzers DEPENDS ${fuzzers} fuzz_seeds)
+endif()
