@@ -63,6 +63,7 @@ private:
 
     // --- worker_messages.cpp
     void from_worker(std::vector<zmq::message_t> frames);
+    void unreadable(const std::string& from, const Error& error);
     void on_hello(const bus::Envelope& e);
     void on_beat(Member& m, const schema::Beat& beat);
     void on_request(const std::string& worker, bus::Envelope& e);

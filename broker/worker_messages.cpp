@@ -9,17 +9,12 @@ void Core::from_worker(std::vector<zmq::message_t> frames) {
     const std::string from = frames.front().to_string();
     frames.erase(frames.begin());
     auto e = bus::Envelope::parse(std::move(frames));
-    if (!e) {
-        ++bad_messages_;
-        if (complained_.size() < 10000 && complained_.insert(from).second)
-            log::warn("bad_message", "socket=workers {}", e.error().message);
-        return;
-    }
+    if (!e) return unreadable(from, e.error());
     e->from = from;
     if (e->type() == "hello") return on_hello(*e);
     if (e->type() == "exited") {
-        if (const auto m = e->as<schema::Exited>()) exited(from, *m);
-        return;
+        const auto m = e->as<schema::Exited>();
+        return m ? exited(from, *m) : unreadable(from, m.error());
     }
     Member* m = members_.find(from);
     if (!m) {
@@ -30,14 +25,15 @@ void Core::from_worker(std::vector<zmq::message_t> frames) {
     }
     m->heard = Clock::now();
     if (e->type() == "beat") {
-        if (auto beat = e->as<schema::Beat>()) on_beat(*m, *beat);
+        const auto beat = e->as<schema::Beat>();
+        beat ? on_beat(*m, *beat) : unreadable(from, beat.error());
     } else if (e->type() == "take" || e->type() == "took") {
         pass_on(from, *e);
     } else if (e->type() == "reload_refused") {
-        if (const auto r = e->as<schema::ReloadRefused>()) {
-            log::warn("reload_refused", "worker={} pool={} {}", from, m->hello.pool, r->message);
-            pools_.refused(m->hello.pool, from, r->message);
-        }
+        const auto r = e->as<schema::ReloadRefused>();
+        if (!r) return unreadable(from, r.error());
+        log::warn("reload_refused", "worker={} pool={} {}", from, m->hello.pool, r->message);
+        pools_.refused(m->hello.pool, from, r->message);
     } else if (e->type() == "bye") {
         lose(from, "worker.left");
     } else if (!store_.away()) {  // what cannot be kept is not taken: the worker repeats it
@@ -45,19 +41,27 @@ void Core::from_worker(std::vector<zmq::message_t> frames) {
     }
 }
 
+// Refused, counted, said once of each peer.
+void Core::unreadable(const std::string& from, const Error& error) {
+    ++bad_messages_;
+    if (complained_.size() < 10000 && complained_.insert(from).second)
+        log::warn("bad_message", "socket=workers {}", error.message);
+}
+
 // TAKE and its answer go by the broker, which both sides talk to anyway. Nothing depends on them.
 void Core::pass_on(const std::string& worker, const bus::Envelope& e) {
     if (e.type() == "take") {
         auto m = e.as<schema::Take>();
-        if (!m) return;
+        if (!m) return unreadable(worker, m.error());
         m->worker = worker;
         if (members_.find(m->home)) return send_worker(m->home, bus::Envelope::make(*m));
         schema::Took nothing;  // that home is gone: so is the reason for the work
         nothing.req = m->req;
         return send_worker(worker, bus::Envelope::make(nothing));
     }
-    if (const auto m = e.as<schema::Took>(); m && members_.find(m->worker))
-        send_worker(m->worker, bus::Envelope::make(*m));
+    const auto m = e.as<schema::Took>();
+    if (!m) return unreadable(worker, m.error());
+    if (members_.find(m->worker)) send_worker(m->worker, bus::Envelope::make(*m));
 }
 
 // A supervisor says that a worker of it ended: known at once, not after 2.5 rounds, and with what it was at.
@@ -251,32 +255,28 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         if (!result && result.error().code != Errc::stale)
             log::warn("bad_request", "worker={} type={} {}", worker, type, result.error().message);
     };
-    const auto unreadable = [&](const Error& error) {
-        ++bad_messages_;
-        if (complained_.insert(worker).second)
-            log::warn("bad_message", "worker={} {}", worker, error.message);
-    };
+    const auto bad = [&](const Error& error) { unreadable(worker, error); };
     if (type == "fetch") {
         auto m = e.as<schema::Fetch>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         fetch(worker, *m);
     } else if (type == "found") {
         auto m = e.as<schema::FoundStreams>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         reply(m->req, table_.found(m->token, m->names, journal_));
     } else if (type == "scanned") {
         auto m = e.as<schema::Scanned>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         reply(m->req, table_.scanned(*m, journal_));
     } else if (type == "gathered") {
         auto m = e.as<schema::Gathered>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         std::optional<schema::Bytes> detections;
         std::int64_t undetected = 0;
         if (!e.payload.empty()) {
             const auto bytes = e.part(0);
             auto d = schema::decode<schema::Detections>(bytes, "detections");
-            if (!d) return unreadable(d.error());
+            if (!d) return bad(d.error());
             undetected = d->dropped;
             detections.emplace(bytes.begin(), bytes.end());
         }
@@ -290,9 +290,9 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
             answer(worker, m->req, "wait");
     } else if (type == "step") {
         auto m = e.as<schema::Step>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         const auto bytes = e.part(0);
-        if (auto s = schema::decode<schema::StreamState>(bytes, "state"); !s) return unreadable(s.error());
+        if (auto s = schema::decode<schema::StreamState>(bytes, "state"); !s) return bad(s.error());
         auto next = table_.step(m->token, {bytes.begin(), bytes.end()}, m->alerts, journal_);
         if (!next) return reply(m->req, next.error());
         reply(m->req, {});
@@ -305,13 +305,13 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         }
     } else if (type == "done") {
         auto m = e.as<schema::Done>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         const auto done = table_.done(m->token, m->parts, m->counters, journal_);
         if (done) pools_.worked("annotate");
         reply(m->req, done);
     } else if (type == "unit_done") {
         auto m = e.as<schema::UnitDone>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         if (m->token.unit == "final") {
             reply(m->req, table_.final_done(m->token, m->digest, journal_));
             if (Job* job = table_.find(m->token.job)) {
@@ -333,13 +333,13 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         reply(m->req, {});
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         if (table_.current(m->token)) failed(worker, *m);
         const Member* member = members_.find(worker);
         const std::string pool = !m->pool.empty() || !member ? m->pool : member->hello.pool;
         reply(m->req, table_.fail(m->token, m->code, m->message, journal_, pool.substr(0, pool.find('/'))));
     } else {
-        unreadable({Errc::bad_message, "there is no worker message '" + type + "'", ""});
+        bad({Errc::bad_message, "there is no worker message '" + type + "'", ""});
     }
 }
 

@@ -202,9 +202,11 @@ void check_state(const World& w) {
     std::set<std::string> units;
     for (const auto& [token, holder] : w.table.leases()) {
         require(w.table.current(token), "a lease is current: " + text(token));
-        require(
-            units.insert(token.unit + std::to_string(token.stream) + "/" + std::to_string(token.seq)).second,
-            "one lease a unit: " + text(token));
+        require(units
+                    .insert(token.job + token.unit + std::to_string(token.stream) + "/" +
+                            std::to_string(token.seq))
+                    .second,
+                "one lease a unit: " + text(token));
         require(!holder.empty(), "a lease has a holder: " + text(token));
     }
     for (const auto& [id, job] : w.table.jobs()) check_job(w, job);
