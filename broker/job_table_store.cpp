@@ -1,5 +1,6 @@
 // How the job table is written to the store's records and read back (job_records.hpp).
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "broker/job_records.hpp"
@@ -36,6 +37,12 @@ ChunkState chunk_state_from(const std::string& name) {
     for (const ChunkState s : {ChunkState::pending, ChunkState::leased, ChunkState::done, ChunkState::dead})
         if (name == state_name(s)) return s;
     return ChunkState::pending;
+}
+
+template <typename T>
+bool number_from(std::string_view text, T& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size();
 }
 
 std::span<const std::uint8_t> bytes_of(const std::string& s) {
@@ -228,7 +235,10 @@ Result<void> JobTable::load(const store::Records& records) {
             if (!frames) return frames.error();
             job.reconciliation = std::move(*frames);
         }
-        job.streams.resize(std::size_t(std::max(0, r->streams)));
+        if (r->streams < 0 || std::size_t(r->streams) > fields.size())
+            return Error{Errc::internal, record + " lacks streams: it counts " + std::to_string(r->streams),
+                         ""};
+        job.streams.resize(std::size_t(r->streams));
         for (std::size_t i = 0; i < job.streams.size(); ++i) {
             Stream& s = job.streams[i];
             const std::string at = std::to_string(i);
@@ -249,6 +259,10 @@ Result<void> JobTable::load(const store::Records& records) {
                 s.counters = sr->counters;
                 continue;
             }
+            if (sr->chunks < 0 || std::size_t(sr->chunks) > fields.size())
+                return Error{Errc::internal,
+                             record + " lacks chunks: stream/" + at + " counts " + std::to_string(sr->chunks),
+                             ""};
             s.chunks.resize(std::size_t(sr->chunks));
             for (std::size_t k = 0; k < s.chunks.size(); ++k) {
                 const std::string name = "chunk/" + at + "/" + std::to_string(k);
@@ -282,10 +296,12 @@ Result<void> JobTable::load(const store::Records& records) {
         for (const auto& [field, value] : fields) {
             const bool state = field.starts_with("S/");
             if (!state && !field.starts_with("D/")) continue;
-            const auto slash = field.find('/', 2);
-            const auto i = std::stoul(field.substr(2, slash - 2));
-            const auto k = std::stoll(field.substr(slash + 1));
-            if (i >= job.streams.size()) continue;
+            const auto slash = std::min(field.find('/', 2), field.size() - 1);
+            std::size_t i = 0;
+            std::int64_t k = 0;
+            if (!number_from(std::string_view(field).substr(2, slash - 2), i) ||
+                !number_from(std::string_view(field).substr(slash + 1), k) || i >= job.streams.size())
+                return Error{Errc::internal, record + " has a field '" + field + "' of no stream of it", ""};
             Stream& s = job.streams[i];
             (state ? s.states : s.detections)[k] = schema::Bytes(value.begin(), value.end());
             if (state) s.next = std::max<std::int64_t>(s.next, k);

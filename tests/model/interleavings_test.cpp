@@ -160,7 +160,11 @@ TEST(Interleavings, AChunkKills) {
 }
 
 TEST(Interleavings, AScanFails) {
-    explore({.chunks = {1}, .failing = "scan", .striking = "scan", .bad_input = false, .cancel = false}, 30);
+    explore({.chunks = {1}, .failing = "scan", .bad_input = false, .cancel = false}, 100);
+}
+
+TEST(Interleavings, AScanKills) {
+    explore({.chunks = {1}, .striking = "scan", .bad_input = false, .cancel = false}, 100);
 }
 
 TEST(Interleavings, AFinalFails) {
