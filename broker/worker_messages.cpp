@@ -328,7 +328,7 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         }
     } else if (type == "units_done") {
         auto m = e.as<schema::UnitsDone>();
-        if (!m) return unreadable(m.error());
+        if (!m) return bad(m.error());
         for (const auto& token : m->tokens) (void)table_.noop_done(token, journal_);  // stale: nothing
         reply(m->req, {});
     } else if (type == "fail") {
