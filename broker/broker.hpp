@@ -33,7 +33,7 @@ struct Catalogue {
 };
 
 struct Options {
-    std::string endpoint;  // of the jobs socket
+    std::string endpoint;    // of the jobs socket
     bus::Security security;  // keys of its sockets, and whether others than this host may reach them
     std::string fleet = "default";
     std::map<std::string, std::string> roots;  // name → absolute folder

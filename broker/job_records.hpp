@@ -38,7 +38,8 @@ struct JobRecord {  // field "job"
                        retries, attempts)
 };
 
-struct NoopRecord {  // of a job of the pipeline noop: field "{id}" of the record "noops" is all there is of it
+struct NoopRecord {  // of a job of the pipeline noop: field "{id}" of the record "noops" is all there is of
+                     // it
     std::string key, preset, tenant;
     std::int32_t priority = 0;
     std::map<std::string, std::string> tags;

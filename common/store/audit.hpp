@@ -29,7 +29,8 @@ Result<std::unique_ptr<Audit>> jsonl_audit(const std::string& path);
 struct PostgresOptions {
     std::string dsn;  // libpq connection string or URI
     std::string fleet = "default";
-    bool dedup = true;  // false: entries at or before the position are written again. For a test that must fail
+    bool dedup =
+        true;  // false: entries at or before the position are written again. For a test that must fail
 };
 // Applies the numbered migrations (compiled in from schema/postgres/*.sql) under an advisory lock at the
 // first connection, which is made at first use, and again after a loss; Errc::unavailable until then. What
