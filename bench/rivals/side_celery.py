@@ -26,7 +26,7 @@ def noop(submitted):
 
 
 @worker_ready.connect
-def ready(**_):
+def say_ready(**_):
     print("ready", flush=True)
 
 
