@@ -4,8 +4,10 @@
 PROTOCOL.md section 2: nothing that a peer sends ends a process. Three kinds of socket are sent to: jobs and
 workers (ROUTER, the broker's), and the PULL of a worker of each stage.
 """
+import json
 import os
 import sys
+import tempfile
 import time
 import uuid
 
@@ -54,14 +56,19 @@ class Hostile(kit.FleetTest):
     @classmethod
     def prepare(cls):
         kit.clip(os.path.join(cls.fleet.media, "a.mp4"), 8)
+        undisturbed = cls.fleet.submit("a.mp4", params={"sample_fps": 5})
+        cls.fleet.follow(undisturbed)
+        cls.expected = kit.digests(cls.fleet.folder_of(undisturbed))
 
     def setUp(self):
         super().setUp()
         # A job that runs along, and is to end well; then the next one, on the same processes.
-        self.job = self.fleet.submit("a.mp4", params={"sample_fps": 5})
+        self.job = self.undisturbed = self.fleet.submit("a.mp4", params={"sample_fps": 5})
         self.addCleanup(self.goes_on)
 
     def goes_on(self):
+        self.succeed(self.undisturbed)
+        self.assert_same(self.fleet.folder_of(self.undisturbed), self.expected)
         self.succeed(self.job)
         self.succeed(self.fleet.submit("a.mp4", params={"sample_fps": 1, "exporters": ["json"]}))
         self.assertTrue(self.fleet.request("health")["ready"])
@@ -81,9 +88,21 @@ class Hostile(kit.FleetTest):
         self.assertEqual(frames[0], b"SL1")
         return msgpack.unpackb(frames[1], unicode_errors="surrogateescape", strict_map_key=False)
 
+    def bad_messages(self):
+        """What the broker has refused so far."""
+        return self.fleet.request("health")["counts"]["bad_messages"]
+
+    def refused_by(self, worker):
+        """What a worker has refused so far, as its beats say."""
+        return next(w["bad_messages"] for p in self.fleet.request("pools")["pools"] for w in p["workers"] if w["worker"] == worker)
+
+    def counts(self, what, count, before, more):
+        kit.eventually(f"{what} are counted: {more} more than {before}", lambda: count() >= before + more, 20)
+
     # the jobs socket
 
     def test_jobs_messages(self):
+        before = self.bad_messages()
         for name, header in HEADERS.items():
             with self.subTest(name):
                 socket = self.socket(zmq.DEALER, self.fleet.endpoint)
@@ -96,6 +115,7 @@ class Hostile(kit.FleetTest):
             self.assertEqual(self.answer(socket)["code"], "UNSUPPORTED_VERSION")
         for frames in ([b""], [b"SL1"], [b"", b""], [b"", b"", b"", b"SL1"], [b"x" * 100]):
             self.socket(zmq.DEALER, self.fleet.endpoint).send_multipart(frames)
+        self.counts("bad requests", self.bad_messages, before, len(HEADERS) + 2)
         # Frames behind the header are not part of a request; they change nothing.
         socket = self.socket(zmq.DEALER, self.fleet.endpoint)
         socket.send_multipart([b"SL1", msgpack.packb({"type": "ping"}), b"more", b""])
@@ -184,6 +204,7 @@ class Hostile(kit.FleetTest):
         return socket, worker
 
     def test_workers_messages(self):
+        before = self.bad_messages()
         for name, header in HEADERS.items():
             with self.subTest(name):
                 self.socket(zmq.DEALER, self.fleet.endpoint + ".workers").send_multipart([b"SL1", header])
@@ -193,6 +214,51 @@ class Hostile(kit.FleetTest):
         for kind in ("beat", "fetch", "found", "scanned", "gathered", "step", "done", "unit_done", "fail", "bye", "nonsense"):
             stranger.send_multipart([b"SL1", msgpack.packb({"type": kind, "req": 1})])
         self.assertTrue(self.answer(stranger)["who"])  # who are you?
+        self.counts("bad messages", self.bad_messages, before, len(HEADERS) + 4)
+
+    def test_workers_fields_of_wrong_types(self):
+        """A member whose messages have the right names and nothing else."""
+        socket, _ = self.hello(stage="alert", pool="alert")
+        self.assertEqual(self.answer(socket)["type"], "welcome")
+        before = self.bad_messages()
+        kinds = ("beat", "fetch", "found", "scanned", "gathered", "step", "done", "unit_done", "fail", "take", "took", "reload_refused")
+        for kind in kinds:
+            socket.send_multipart([b"SL1", msgpack.packb({"type": kind, "req": "x", "token": 7, "held": {}, "pieces": "p", "code": 1, "worker": []})])
+        self.counts("wrong fields", self.bad_messages, before, len(kinds))
+        socket.send_multipart([b"SL1", msgpack.packb({"type": "bye"})])
+
+    def test_workers_stranger_says_that_one_exited(self):
+        """A death is believed of the supervisor that the worker named in its hello, and of nobody else."""
+        members = self.fleet.members()
+        stranger = self.socket(zmq.DEALER, self.fleet.endpoint + ".workers")
+        token = {"job": self.job, "unit": "chunk", "stream": 0, "seq": 0, "attempt": 1, "nonce": 1}
+        for n, (worker, stage) in enumerate(members.values(), 1):
+            for crashed in (False, True):
+                stranger.send_multipart([b"SL1", msgpack.packb({"type": "exited", "req": n, "worker": worker, "cause": "I say so", "crashed": crashed,
+                                                                "token": token, "stage": stage, "pieces": []})])
+                self.assertEqual(self.answer(stranger)["req"], n)
+        self.assertEqual(self.fleet.members(), members)
+        self.assertEqual(self.fleet.job(self.job).get("dead", []), [])
+        self.assertNotIn("I say so", json.dumps(self.fleet.request("pools")))
+
+    def test_connections_that_come_and_go(self):
+        """Bounded churn at every socket: nothing of it stays."""
+        brokers = self.fleet.pids("broker")
+        files = lambda: sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in brokers)
+        before = files()
+        targets = [(zmq.DEALER, self.fleet.endpoint), (zmq.DEALER, self.fleet.endpoint + ".workers"), (zmq.SUB, self.fleet.endpoint + ".events")]
+        targets += [(zmq.PUSH, self.endpoint_of(stage)) for stage in ("ingest", "preprocess", "detect", "annotate", "alert")]
+        for n in range(40):
+            for kind, endpoint in targets:
+                socket = zmq.Context.instance().socket(kind)
+                socket.setsockopt(zmq.LINGER, 0)
+                socket.connect(endpoint)
+                if kind == zmq.SUB:
+                    socket.subscribe("job")
+                elif n % 2:
+                    socket.send_multipart([b"SL1", b"\xc0"], zmq.NOBLOCK)
+                socket.close()
+        kit.eventually("the broker closed what came and went", lambda: files() <= before + 8, 20)
 
     def test_workers_wrong_hellos(self):
         for more in ({"stage": "cook"}, {"worker": "another"}, {"worker": ""}, {"endpoints": []}, {"stage": "ingest", "roots": []},
@@ -260,14 +326,22 @@ class Hostile(kit.FleetTest):
         worker = next(w for w, s in self.fleet.members().values() if s == stage)
         return "ipc://" + os.path.join(self.fleet.settings["broker"]["run_dir"], worker)
 
+    def worker_of(self, stage):
+        return next(w for w, s in self.fleet.members().values() if s == stage)
+
     def test_pull_messages(self):
         big = msgpack.packb({"type": "chunk", "x": b"\0" * (65 << 20)})
+        others = ([b"SL2", b"\x80"], [b""], [b"SL1"], [b"SL1", big], [b"SL1", msgpack.packb({"type": "nonsense"})])
         for stage in ("ingest", "preprocess", "detect", "annotate", "alert"):
+            worker = self.worker_of(stage)
+            before = self.refused_by(worker)
             socket = self.socket(zmq.PUSH, self.endpoint_of(stage))
             for header in HEADERS.values():
                 socket.send_multipart([b"SL1", header, b"payload"])
-            for frames in ([b"SL2", b"\x80"], [b""], [b"SL1"], [b"SL1", big], [b"SL1", msgpack.packb({"type": "nonsense"})]):
+            for frames in others:
                 socket.send_multipart(frames)
+            # The large one is cut off with its connection, and what came behind it.
+            self.counts(f"what {stage} refuses", lambda w=worker: self.refused_by(w), before, len(HEADERS) + 3)
 
     def test_pull_wrong_contents(self):
         """Data messages that are none: without fields, with wrong ones, with numbers that ask for the moon."""
@@ -301,9 +375,75 @@ class Hostile(kit.FleetTest):
         for unit in ("sweep", "final"):
             socket.send_multipart([b"SL1", msgpack.packb({"type": "task", "token": {"job": kept, "unit": unit, "attempt": 9, "nonce": 9}, "keep_outputs": False,
                                                           "spec": {"job": kept, "output": {"root": "out", "path": "."}}})])
+        orders = [{"type": "drain", "deadline_ms": 1}, {"type": "reload", "deadline_ms": 1}, {"type": "die", "message": "stuck"},
+                  {"type": "refused", "code": "CONFLICT", "message": "go"}, {"type": "peers", "epoch": 2**63, "n": 9, "workers": []},
+                  {"type": "beat_answer", "epoch": 2**63, "who": True}, {"type": "welcome", "epoch": 2**63},
+                  {"type": "expect", "epoch": 2**63, "n": 1, "token": {"job": kept, "unit": "chunk", "stream": 0}}, {"type": "nudge"}, {"type": "answer", "req": 1}]
+        members = self.fleet.members()
+        for stage in ("ingest", "preprocess", "detect", "annotate", "alert"):
+            worker = self.worker_of(stage)
+            refused = self.refused_by(worker)
+            push = self.socket(zmq.PUSH, self.endpoint_of(stage))
+            for order in orders:
+                push.send_multipart([b"SL1", msgpack.packb(order)])
+            self.counts(f"orders to {stage}", lambda w=worker: self.refused_by(w), refused, len(orders))
+        self.assertEqual(self.fleet.members(), members)
         self.goes_on()  # the worker has done what was queued before
         self.assertEqual(kit.digests(self.fleet.folder_of(kept)), before)
         self.job = self.fleet.submit("a.mp4", params={"sample_fps": 1})
+
+    # messages of the fleet's own, sent again
+
+    def overhear(self, stage, kind):
+        """A stand-in among the workers of a stage, until it got a message of this kind. Says its frames."""
+        pool = next(p for p in self.fleet.request("pools")["pools"] if p["stage"] == stage)
+        pull = zmq.Context.instance().socket(zmq.PULL)
+        self.addCleanup(pull.close)
+        endpoint = "ipc://" + os.path.join(tempfile.mkdtemp(dir=self.fleet.folder), "pull")
+        pull.bind(endpoint)
+        socket, _ = self.hello(stage=stage, pool=pool["pool"], engine="another")
+        engine = self.answer(socket)["message"].split(" runs '")[2].split("'")[0]  # "… its pool P runs 'ENGINE': …"
+        socket, _ = self.hello(stage=stage, pool=pool["pool"], engine=engine, host=pool["workers"][0]["host"], endpoints=[endpoint])
+        epoch = self.answer(socket)["epoch"]
+        deadline = time.monotonic() + 60
+        job = self.fleet.submit("a.mp4", params={"sample_fps": 0})
+        try:
+            while time.monotonic() < deadline:
+                socket.send_multipart([b"SL1", msgpack.packb({"type": "beat", "epoch": epoch, "peers": 2**40})])
+                while socket.poll(0):
+                    socket.recv_multipart()
+                if pull.poll(100):
+                    frames = pull.recv_multipart()
+                    self.assertEqual(msgpack.unpackb(frames[1])["type"], kind)
+                    return job, frames
+                if self.fleet.job(job)["state"] != "running" and self.fleet.job(job)["state"] != "queued":
+                    job = self.fleet.submit("a.mp4", params={"sample_fps": 0})
+            raise AssertionError(f"no {kind} was sent to the stand-in")
+        finally:
+            socket.send_multipart([b"SL1", msgpack.packb({"type": "bye"})])
+
+    def replay(self, stage, job, frames):
+        """The message goes where it should have gone; and again, and again for a job that is not there."""
+        header = msgpack.unpackb(frames[1])
+        elsewhere = dict(header, token=dict(header["token"], job="01NONE"))
+        socket = self.socket(zmq.PUSH, self.endpoint_of(stage))
+        for copy in (frames, frames, frames, [frames[0], msgpack.packb(elsewhere), *frames[2:]]):
+            socket.send_multipart(copy)
+        self.succeed(job)
+        for copy in (frames, frames):  # long after
+            socket.send_multipart(copy)
+        home = self.socket(zmq.PUSH, self.endpoint_of("annotate"))
+        for token in (header["token"], elsewhere["token"]):  # of a chunk that is over, and of none
+            home.send_multipart([b"SL1", msgpack.packb({"type": "source", "token": token}), *frames[2:]])
+            home.send_multipart([b"SL1", msgpack.packb({"type": "detections", "token": token, "pool": 0, "batch": 0, "detections": {"frames": []}})])
+
+    def test_a_chunk_is_sent_again(self):
+        job, frames = self.overhear("preprocess", "chunk")
+        self.replay("preprocess", job, frames)
+
+    def test_a_batch_is_sent_again(self):
+        job, frames = self.overhear("detect", "batch")
+        self.replay("detect", job, frames)
 
 
 if __name__ == "__main__":
