@@ -36,7 +36,7 @@ std::optional<Choice> first_chunk(const Job& job, bool credit, const DispatchLim
 bool stalled(const Job& job, Clock::time_point now) {
     for (std::size_t i = job.first_open; i < job.reached; ++i) {
         const Stream& s = job.streams[i];
-        for (std::int64_t k = s.prefix; k < std::min(s.reached, s.next + 1); ++k)
+        for (std::int64_t k = s.prefix; k < std::min({s.reached, s.next + 1, s.dead_at}); ++k)
             if (const Chunk& c = s.chunks[std::size_t(k)];
                 c.state != ChunkState::done && c.trouble.not_before > now)
                 return true;
@@ -83,8 +83,13 @@ Dispatch::Dispatch(JobTable& table, const Members& members, const DispatchLimits
             job->share.taking = false;
             continue;
         }
-        std::int64_t started = 0;
-        for (std::size_t i = 0; i < job->reached; ++i) started += job->streams[i].reached;
+        // What is under way. Of a stream that ended early the chunks behind its dead one never will be.
+        std::int64_t started = job->done();
+        for (std::size_t i = 0; i < job->reached; ++i) {
+            const Stream& s = job->streams[i];
+            for (std::int64_t k = s.prefix; k < std::min(s.reached, s.dead_at); ++k)
+                started += s.chunks[std::size_t(k)].state != ChunkState::done;
+        }
         takers_.push_back({job, in_flight, job->done(), started, weight_of(*job)});
     }
     join();

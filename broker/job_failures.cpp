@@ -36,12 +36,6 @@ const char* stage_of(const std::string& unit) {
 }
 
 // What a peer wrote, fit to be kept and to be told to clients: short, and UTF-8.
-std::string clean(const std::string& text) {
-    constexpr std::size_t most = 1000;
-    const nlohmann::json cut = text.substr(0, most);
-    return nlohmann::json::parse(cut.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
-
 std::string name_of(const schema::JobSpec& spec, const schema::Piece& piece) {
     if (piece.pool < 0) return "source";
     const auto pool = std::size_t(piece.pool);
@@ -74,6 +68,12 @@ std::string text_of(const Dead& why) {
 }
 
 }  // namespace
+
+std::string clean(const std::string& text) {
+    constexpr std::size_t most = 1000;
+    const nlohmann::json cut = text.substr(0, most);
+    return nlohmann::json::parse(cut.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
 
 Trouble* JobTable::trouble_of(const Token& token) {
     if (token.unit != "chunk") {

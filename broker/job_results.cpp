@@ -184,6 +184,7 @@ Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts,
 Result<void> JobTable::delivered(const Token& token, Journal& j) {
     if (auto ok = need_current(token, "deliver"); !ok) return ok;
     deliver_.state = Unit::State::none;
+    deliver_.trouble = {};
     while (!undelivered_.empty() && undelivered_.front().id <= delivering_) {
         delivered_ = undelivered_.front().id;
         undelivered_.pop_front();

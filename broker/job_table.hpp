@@ -26,6 +26,9 @@ struct Retention {
     std::int64_t work_ns = 72 * 3'600'000'000'000;  // work folder of a failed job, for `retry`; 0: none kept
 };
 
+// What peers say of a failure, as it is kept and shown: at most 1000 bytes, UTF-8.
+std::string clean(const std::string& text);
+
 class JobTable {
 public:
     // Continues the log after `last`; ids are (epoch, 1), (epoch, 2) …

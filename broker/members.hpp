@@ -22,8 +22,8 @@ struct Member {
     std::int64_t items = 0, busy_ms = 0, still_ms = 0, dropped = 0, bad_messages = 0;
     std::string last_error;
     bool draining = false;
-    bool told_to_die = false;
-    std::uint64_t peers = 0;  // number of the last PEERS that was sent to it
+    std::int64_t drain_ms = 0;  // ordered: its deadline
+    std::uint64_t peers = 0;    // number of the last PEERS that was sent to it
     Clock::time_point peers_sent{};
 
     std::int32_t free_slots() const { return draining ? 0 : hello.slots - std::int32_t(slots.size()); }

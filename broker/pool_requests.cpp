@@ -60,6 +60,7 @@ Result<Json> Core::drain(const std::string& pool, const std::string& worker, dou
     m.deadline_ms = std::max<std::int64_t>(1, std::int64_t(deadline_s * 1000));
     for (const auto& id : all) {
         members_.find(id)->draining = true;
+        members_.find(id)->drain_ms = m.deadline_ms;
         send_worker(id, bus::Envelope::make(m));
     }
     peers_changed_ = true;
@@ -80,13 +81,17 @@ void Core::tend_pools(Clock::time_point now) {
         send_worker(order.worker, bus::Envelope::make(order.message));
     members_.open_pools = pools_.open(now);
     for (auto& [id, m] : members_.all()) {
-        if (m.still_ms < options_.stuck_ms || m.told_to_die) continue;
-        m.told_to_die = true;
+        // One file that is joined, hashed and synced, or a tree that is removed, may take its time.
+        const bool long_unit = std::any_of(m.held.begin(), m.held.end(), [](const schema::Token& t) {
+            return t.unit == "final" || t.unit == "sweep";
+        });
+        if (m.still_ms < options_.stuck_ms * (long_unit ? 10 : 1)) continue;
         schema::Die die;
         die.message = "no sign of life for " + std::to_string(m.still_ms / 1000) + " s from what it works on";
         log::warn("worker_stuck", "worker={} pool={} {}", id, m.hello.pool, die.message);
         pools_.note(m.hello.pool, "worker " + id + ": " + die.message);
         send_worker(id, bus::Envelope::make(die));
+        m.still_ms = 0;  // its next beat says again, if this is lost
     }
 }
 

@@ -33,7 +33,7 @@ void Core::from_worker(std::vector<zmq::message_t> frames) {
         const auto r = e->as<schema::ReloadRefused>();
         if (!r) return unreadable(from, r.error());
         log::warn("reload_refused", "worker={} pool={} {}", from, m->hello.pool, r->message);
-        pools_.refused(m->hello.pool, from, r->message);
+        pools_.refused(m->hello.pool, from, clean(r->message));
     } else if (e->type() == "bye") {
         lose(from, "worker.left");
     } else if (!store_.away()) {  // what cannot be kept is not taken: the worker repeats it
@@ -55,6 +55,8 @@ void Core::pass_on(const std::string& worker, const bus::Envelope& e) {
         if (!m) return unreadable(worker, m.error());
         m->worker = worker;
         if (members_.find(m->home)) return send_worker(m->home, bus::Envelope::make(*m));
+        // After a take-over it may only not have come yet. Without an answer the work is done.
+        if (Clock::now() < quiet_until_) return;
         schema::Took nothing;  // that home is gone: so is the reason for the work
         nothing.req = m->req;
         return send_worker(worker, bus::Envelope::make(nothing));
@@ -77,10 +79,10 @@ void Core::exited(const std::string& supervisor, const schema::Exited& m) {
     const auto origin = members_.origin(m.worker);
     if (origin.supervisor.empty() || origin.supervisor != supervisor) return ok();
     if (m.crashed) {
-        last_error_ = "worker " + m.worker + " crashed: " + m.cause;
+        last_error_ = clean("worker " + m.worker + " crashed: " + m.cause);
         pools_.note(origin.pool, last_error_);
         if (!m.token.unit.empty()) {
-            pools_.failed(origin.pool, m.token, m.cause, Clock::now());
+            pools_.failed(origin.pool, m.token, clean(m.cause), Clock::now());
             const auto struck =
                 table_.strike(m.token, m.stage, m.pieces, m.cause, m.worker, journal_);  // stale: it ended
             log::warn("strike", "worker={} unit={} job={} stream={} seq={} counts={} why={}", m.worker,
@@ -95,13 +97,13 @@ void Core::exited(const std::string& supervisor, const schema::Exited& m) {
 void Core::failed(const std::string& worker, const schema::Fail& m) {
     const Member* member = members_.find(worker);
     const std::string pool = !m.pool.empty() ? m.pool : member ? member->hello.pool : "";
-    last_error_ = pool + ": " + m.message;
+    last_error_ = clean(pool + ": " + m.message);
     switch (code_from_name(m.code)) {
         case Errc::io:
         case Errc::unavailable:
         case Errc::timeout:
         case Errc::internal:
-            pools_.failed(pool, m.token, m.message, Clock::now());
+            pools_.failed(pool, m.token, clean(m.message), Clock::now());
             break;
         default:
             break;  // the input's fault
@@ -168,7 +170,8 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
     m.still_ms = beat.still_ms;
     m.dropped = beat.dropped;
     m.bad_messages = beat.bad_messages;
-    if (beat.last_error != m.last_error) pools_.note(m.hello.pool, m.last_error = beat.last_error);
+    if (auto error = clean(beat.last_error); error != m.last_error)
+        pools_.note(m.hello.pool, m.last_error = std::move(error));
     if (beat.peers < m.peers && Clock::now() - m.peers_sent > rounds(1)) {  // it was lost on the way
         schema::Peers peers;
         peers.epoch = epoch_;
@@ -196,6 +199,11 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
         if (table_.current(slot.first)) table_.lost(slot.first, journal_);  // the home let it go
         return true;
     });
+    if (m.drain_ms > 0 && !beat.draining) {  // the order was lost
+        schema::Drain drain;
+        drain.deadline_ms = m.drain_ms;
+        send_worker(m.hello.worker, bus::Envelope::make(drain));
+    }
     if (beat.draining && !m.draining) {
         m.draining = true;
         peers_changed_ = true;

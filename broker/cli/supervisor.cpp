@@ -102,6 +102,18 @@ Result<void> Supervisor::scale(const PartCounts& counts) {
                      "cannot run " + std::to_string(brokers->second) + " brokers: broker.endpoint names " +
                          std::to_string(options_.endpoints.size()),
                      "each needs an endpoint of its own: write them with ',' between"};
+    if (const auto brokers = counts.find("broker"); brokers != counts.end()) {
+        const auto of_broker = [](State state) {
+            return [state](const Slot& s) { return s.part == "broker" && s.state == state; };
+        };
+        const auto serving = std::count_if(slots_.begin(), slots_.end(), [](const Slot& s) {
+            return s.part == "broker" && (s.state == State::running || s.state == State::waiting);
+        });
+        // Its endpoint is taken until it is gone.
+        if (brokers->second > serving && std::any_of(slots_.begin(), slots_.end(), of_broker(State::leaving)))
+            return Error{Errc::conflict, "cannot start a broker while another still leaves",
+                         "try again in a moment"};
+    }
     for (const auto& [part, count] : counts) {
         for (Slot& s : slots_)
             if (s.part == part && s.state == State::left) s.state = State::gone;

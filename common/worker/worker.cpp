@@ -130,6 +130,10 @@ private:
     static std::int64_t clock_ns() { return Clock::now().time_since_epoch().count(); }
     void alive() { alive_ns_ = clock_ns(); }
     void check_reload();
+    void follow(std::uint64_t epoch) {  // a new leader numbers its EXPECTs anew
+        if (epoch != epoch_) last_expect_ = 0;
+        epoch_ = epoch;
+    }
     void from_broker(std::vector<zmq::message_t> frames);
     void from_peer(std::vector<zmq::message_t> frames);
     void take_task(bus::Envelope e);
@@ -260,7 +264,8 @@ void Loop::drop(const schema::Token& token) {
 void Loop::take_peers(const schema::Peers& peers) {
     // Numbered within a term: a new leader begins again at 1.
     if (peers.epoch < epoch_ || std::pair(peers.epoch, peers.n) <= std::pair(peers_epoch_, peers_n_)) return;
-    epoch_ = peers_epoch_ = peers.epoch;
+    follow(peers.epoch);
+    peers_epoch_ = peers.epoch;
     peers_n_ = peers.n;
     const auto gone = links_.update(peers.workers);
     {
@@ -274,6 +279,7 @@ void Loop::take_peers(const schema::Peers& peers) {
 void Loop::take_task(bus::Envelope e) {
     const auto task = e.as<schema::Task>();
     if (!task) return bad_message(task.error(), "broker");
+    if (task->epoch < epoch_) return;
     if (task->token.unit != "chunk") {
         if (held_.contains(task->token)) return;  // the broker repeated itself
         hold(task->token);
@@ -289,8 +295,8 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
     if (type == "welcome") {
         const auto m = e.as<schema::Welcome>();
         if (!m) return bad_message(m.error(), "broker");
-        if (m->epoch != epoch_) last_expect_ = 0;
-        epoch_ = std::max(epoch_, m->epoch);
+        if (m->epoch < epoch_) return;  // of a leader that was replaced
+        follow(m->epoch);
         if (!broker_.joined())
             log::info("joined", "worker={} pool={} broker={}", id_,
                       options_.pool.empty() ? options_.stage : options_.pool, broker_.at());
@@ -351,7 +357,10 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
         ::_exit(exit_crashed);
     } else {
         if (type == "expect")
-            if (const auto m = e.as<schema::Expect>()) last_expect_ = std::max(last_expect_, m->n);
+            if (const auto m = e.as<schema::Expect>()) {
+                if (m->epoch < epoch_) return;
+                last_expect_ = std::max(last_expect_, m->n);
+            }
         stage_.intercept(e, *this);
     }
 }

@@ -87,16 +87,22 @@ class Redis:
         return fields
 
     def entries(self, after=(0, 0)):
-        """Entries of the log with a higher id, oldest first, at most 1000."""
-        return [entry_of(e) for e in self.call("XRANGE", PREFIX + "log", f"({after[0]}-{after[1]}", "+", "COUNT", 1000)]
+        """Entries of the log with a higher id, oldest first: those of at most 1000 commits."""
+        raw = self.call("XRANGE", PREFIX + "log", f"({after[0]}-{after[1]}", "+", "COUNT", 1000)
+        return [e for one in raw for e in entries_of(one) if (e.epoch, e.n) > tuple(after)]
 
 
-def entry_of(raw):
+def entries_of(raw):
+    """One entry, or a page of many."""
     at, flat = raw
-    fields = {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2])}
+    fields = dict(zip((k.decode() for k in flat[::2]), flat[1::2]))
+    if "page" in fields:
+        return [Entry(e["epoch"], e["n"], e["topic"], e["kind"], e["job"], e["time_ns"], e["audit"], e["body"])
+                for e in msgpack.unpackb(fields["page"], strict_map_key=False)["entries"]]
+    fields = {k: v.decode() for k, v in fields.items()}
     epoch, n = at.decode().split("-")
-    return Entry(int(epoch), int(n), fields["topic"], fields["kind"], fields["job"], int(fields["time_ns"]),
-                 fields["audit"] == "1", fields["body"])
+    return [Entry(int(epoch), int(n), fields["topic"], fields["kind"], fields["job"], int(fields["time_ns"]),
+                  fields["audit"] == "1", fields["body"])]
 
 
 def leases_of(job, fields):

@@ -112,14 +112,14 @@ protected:
         auto hello = expect("hello").as<schema::Hello>();
         EXPECT_TRUE(hello);
         schema::Welcome w;
-        w.epoch = epoch;
+        w.epoch = epoch_ = epoch;
         tell(w);
         return *hello;
     }
     schema::Token give(const std::string& unit = "scan", const std::string& state = "",
                        const std::string& home = "") {
         schema::Task t;
-        t.epoch = 5;
+        t.epoch = epoch_;
         t.token = {"job", unit, -1, 0, ++attempt_, 1};
         t.state = state;
         t.home = home;
@@ -160,6 +160,7 @@ protected:
     std::thread thread_;
     std::string worker_;
     int attempt_ = 0;
+    std::uint64_t epoch_ = 5;  // of the last welcome
 };
 
 TEST_F(Loop, BeatsWhileItWorksAndListsWhatItHolds) {

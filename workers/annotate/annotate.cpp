@@ -31,7 +31,8 @@ void AnnotateStage::work(bus::Envelope& item, worker::Emit& emit) {
     if (ok.error().code == Errc::canceled) return;
     schema::Fail fail;
     fail.token = task->token;
-    fail.code = code_name(ok.error().code);
+    // A folder that is not there: another host may see it (a late mount), so it is tried again.
+    fail.code = code_name(ok.error().code == Errc::not_found ? Errc::io : ok.error().code);
     fail.message = ok.error().text();
     emit.request(fail);
 }

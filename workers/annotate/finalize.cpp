@@ -57,6 +57,7 @@ Result<StreamReport> join_stream(const Roots& roots, const schema::Task& task,
         for (const auto& of_row : stream.parts)
             for (const auto& part : of_row)
                 if (part.kind == exporter->part_kind) {
+                    if (stop()) return Error{Errc::canceled, "the final unit was taken away", ""};
                     parts.push_back(work + "/" + part.path);
                     if (auto ok = check_part(parts.back(), part); !ok) return ok.error();
                 }
@@ -135,6 +136,28 @@ Result<std::string> finalize(const Roots& roots, const schema::Task& task,
     return digest;
 }
 
+namespace {
+
+// What this sweep moved away, and what an earlier one did that did not live to remove it.
+Result<void> remove_trash(const fs::path& folder, const std::string& job) {
+    const std::string prefix = ".trash-" + job + "-";
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator(folder, ec)) {
+        const std::string name = entry.path().filename().string();
+        if (!name.starts_with(prefix) || name.find_first_not_of("0123456789", prefix.size()) != name.npos)
+            continue;
+        std::error_code failed;
+        fs::remove_all(entry.path(), failed);
+        if (failed)
+            return Error{files::code_of(failed.value()),
+                         "cannot remove " + entry.path().string() + ": " + failed.message(),
+                         files::hint_of(failed.value())};
+    }
+    return {};  // no such folder: nothing to remove
+}
+
+}  // namespace
+
 Result<void> sweep(const Roots& roots, const schema::Task& task) {
     const auto remove = [&](const std::string& rel) -> Result<void> {
         auto path = roots.place({task.spec.output.root, rel});
@@ -142,17 +165,10 @@ Result<void> sweep(const Roots& roots, const schema::Task& task) {
         // Moved away first, in one step: nobody sees half of it, and a late writer finds no folder.
         const std::string trash = fs::path(*path).parent_path().string() + "/.trash-" + task.spec.job + "-" +
                                   std::to_string(task.token.nonce);
-        if (::rename(path->c_str(), trash.c_str()) != 0)
-            return errno == ENOENT ? Result<void>{}
-                                   : Error{files::code_of(errno),
-                                           "cannot move " + *path + " away: " + std::strerror(errno),
-                                           files::hint_of(errno)};
-        std::error_code ec;
-        fs::remove_all(trash, ec);
-        if (ec)
-            return Error{files::code_of(ec.value()), "cannot remove " + trash + ": " + ec.message(),
-                         files::hint_of(ec.value())};
-        return {};
+        if (::rename(path->c_str(), trash.c_str()) != 0 && errno != ENOENT)
+            return Error{files::code_of(errno), "cannot move " + *path + " away: " + std::strerror(errno),
+                         files::hint_of(errno)};
+        return remove_trash(fs::path(*path).parent_path(), task.spec.job);
     };
     if (auto ok = remove(work_path(task.spec)); !ok) return ok;
     if (!task.keep_outputs)

@@ -200,11 +200,11 @@ void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Enve
         g->fetch = 0;
         moved(*g);
         if (g->phase != Phase::fetching) return;
-        if (api.peer(answer.from))  // else it is gone already, and asked again
-            for (const Piece& p : g->fetching)
-                if (const auto at = g->missing.find(p);
-                    at != g->missing.end() && at->second.stage == Place::Stage::asked)
-                    at->second = {Place::Stage::ingest, answer.from};
+        if (!api.peer(answer.from)) return;  // gone, or not announced yet: asked again at the next round
+        for (const Piece& p : g->fetching)
+            if (const auto at = g->missing.find(p);
+                at != g->missing.end() && at->second.stage == Place::Stage::asked)
+                at->second = {Place::Stage::ingest, answer.from};
         return fetch(*g, api);
     }
     if (answer.req != g->request) return;
@@ -339,6 +339,8 @@ void Home::on_tick(Clock::time_point now, worker::BusApi& api) {
     // A nudge is only a hint: it may be lost with the broker that had to send it.
     for (auto& [k, g] : gathers_)
         if (g.phase == Phase::waiting && now - g.asked > std::chrono::seconds(1)) ask_turn(g, api);
+    for (auto& [k, g] : gathers_)
+        if (g.phase == Phase::fetching && now - g.moved > std::chrono::milliseconds(250)) fetch(g, api);
     // The backstop: a message was lost without anybody's death (rule 11).
     Clock::duration longest{};
     for (const auto gap : gaps_) longest = std::max(longest, gap);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <set>
 
@@ -147,7 +148,7 @@ Result<void> IngestStage::prepare(const schema::Task& task, std::size_t streams)
     for (std::size_t i = 0; !ec && i < streams; ++i)
         fs::create_directories(*work + "/parts/" + std::to_string(i), ec);
     if (ec)
-        return Error{files::code_of(ec.value()),
+        return Error{ec.value() == ENOENT ? Errc::io : files::code_of(ec.value()),  // a late mount, perhaps
                      "cannot create the work folder " + *work + ": " + ec.message(),
                      files::hint_of(ec.value())};
     return {};
