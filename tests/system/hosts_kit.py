@@ -28,7 +28,9 @@ CLONE_NEWNET = 0x40000000
 
 
 def ip(*words, check=True):
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    # nsenter and not `ip -n`: that remounts, which a chroot does not allow.
+    command = ["nsenter", f"--net=/run/netns/{words[1]}", "ip", *words[2:]] if words[0] == "-n" else ["ip", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
         raise AssertionError(f"ip {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
@@ -116,7 +118,7 @@ class Hosts:
     def run(self, host, words, name=None, env=None):
         """Starts a program on a host."""
         name = name or words[0]
-        process = rig.Process(name, ["ip", "netns", "exec", self.net.name(host), *words], self.path(f"{name}-{len(self.processes)}.log"), env)
+        process = rig.Process(name, ["nsenter", f"--net=/run/netns/{self.net.name(host)}", *words], self.path(f"{name}-{len(self.processes)}.log"), env)
         self.processes.append(process)
         return process
 
