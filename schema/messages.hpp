@@ -26,8 +26,9 @@ struct Hello {
     std::vector<std::string> roots;      // names of the roots it has mounted
     std::string version;
     std::string supervisor;  // routing id of its supervisor, whose `exited` is believed; empty: none
+    std::map<std::string, std::string> labels;  // live/ingest: cameras that ask for labels go to who has them
     MSGPACK_DEFINE_MAP(type, worker, stage, pool, host, process, pid, endpoints, slots, engine, roots,
-                       version, supervisor)
+                       version, supervisor, labels)
 };
 
 struct Beat {  // each round
@@ -234,8 +235,9 @@ struct Task {
     std::map<std::string, std::string> engines;  // final: by pool, what detected there
     bool keep_outputs = true;                    // sweep
     std::vector<Alert> alerts;                   // deliver
+    std::string target;                          // deliver: to whom, by the name in alerts.targets
     MSGPACK_DEFINE_MAP(type, epoch, token, spec, home, stream, row, pieces, streams, state, error, engines,
-                       keep_outputs, alerts)
+                       keep_outputs, alerts, target)
 };
 struct Answer {  // turn: payload S[s], D[s]
     std::string type = "answer";

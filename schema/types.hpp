@@ -65,15 +65,70 @@ struct Operation {
     MSGPACK_DEFINE_MAP(op, args)
 };
 
-// An alert rule, decided in the ordered step, in media time. Fires when a box of `classes` with at least
-// `min_score` was seen on `min_frames` consecutive detected frames, then rests for `cooldown_s`.
+struct Point {
+    double x = 0, y = 0;
+    MSGPACK_DEFINE_MAP(x, y)
+    bool operator==(const Point&) const = default;
+};
+
+// A named place in the picture: three or more points are an area (a simple polygon, closed by itself), two
+// are a line. Looking from its first point to its second, a line is crossed "forward" from left to right.
+struct Zone {
+    std::string name;
+    std::vector<Point> points;
+    bool relative = true;                  // fractions of the displayed frame; else its pixels
+    std::string inside = "bottom_center";  // what of a box must lie in it: "bottom_center" "center" "overlap"
+    double overlap = 0.5;                  // "overlap": at least this share of the box
+    MSGPACK_DEFINE_MAP(name, points, relative, inside, overlap)
+    bool operator==(const Zone&) const = default;
+};
+
+// When a rule of a camera is in force, by the clock of `timezone` (of the rule). from > to: over midnight.
+struct Hours {
+    std::vector<std::string> days;  // "mon" … "sun"; empty: every day
+    std::string from = "00:00";
+    std::string to = "24:00";
+    MSGPACK_DEFINE_MAP(days, from, to)
+    bool operator==(const Hours&) const = default;
+};
+
+// An alert rule, decided in the ordered step, in media time (a camera: capture time). Its condition, of a
+// box of `classes` with at least `min_score`, must hold on `min_frames` detected frames in a row; then it
+// fires, and its incident lasts until the condition has been absent for `debounce_s`. It rests for
+// `cooldown_s` after it fired.
 struct Rule {
     std::string name;
     std::vector<std::string> classes;  // empty: any
     double min_score = 0.5;
     std::int32_t min_frames = 3;
     double cooldown_s = 10;
-    MSGPACK_DEFINE_MAP(name, classes, min_score, min_frames, cooldown_s)
+    std::string kind = "present";     // "present" "enter" "exit" "dwell" "line" "count"
+    std::string zone;                 // where; empty: the whole picture ("line" needs one of two points)
+    std::vector<std::string> except;  // with `classes` empty: any but these
+    double dwell_s = 0;               // dwell: inside for this long
+    std::string direction = "both";   // line: "forward" "backward" "both"
+    std::int32_t limit = 0;           // count: more than so many at once
+    double debounce_s = 1;
+    double max_per_minute = 0;     // alerts of this rule in a stream; 0: no limit
+    double update_s = 0;           // while an incident lasts it is told again this often; 0: never
+    std::vector<Hours> schedule;   // cameras only; empty: always
+    std::string timezone = "UTC";  // of the schedule
+    MSGPACK_DEFINE_MAP(name, classes, min_score, min_frames, cooldown_s, kind, zone, except, dwell_s,
+                       direction, limit, debounce_s, max_per_minute, update_s, schedule, timezone)
+    bool operator==(const Rule&) const = default;
+};
+
+// Multi-object tracking (workers/annotate/tracker.hpp). On: detect emits from `low`, so that weak boxes can
+// keep a track alive; what is shown and what rules see is filtered by JobSpec.confidence after tracking.
+struct TrackerSpec {
+    std::string kind = "bytetrack";  // "bytetrack" "sort" "none"
+    double high = 0.5;               // boxes of at least this are matched first, and begin tracks
+    double low = 0.1;
+    double match_iou = 0.2;           // the least overlap of a box and a predicted one
+    double keep_s = 1;                // a track that is seen no more is kept for so long
+    std::int32_t confirm_frames = 2;  // detected frames in a row until a new track counts
+    MSGPACK_DEFINE_MAP(kind, high, low, match_iou, keep_s, confirm_frames)
+    bool operator==(const TrackerSpec&) const = default;
 };
 
 // A job as admitted: everything resolved, pinned, and enough for any stage to work on it.
@@ -98,9 +153,13 @@ struct JobSpec {
     std::string tenant;
     std::map<std::string, std::string> tags;
     std::int64_t submitted_ns = 0;
+    std::vector<Zone> zones;
+    TrackerSpec tracker;
+    std::string preset_version;
+    std::string camera;  // the spec of a camera; empty: of a job
     MSGPACK_DEFINE_MAP(job, inputs, output, pipeline, preset, pools, operations, sample_fps, confidence, nms,
                        classes, max_boxes, exporters, rules, video_preset, video_crf, priority, tenant, tags,
-                       submitted_ns)
+                       submitted_ns, zones, tracker, preset_version, camera)
 };
 
 // What the scan learned of one stream; carried in every chunk's header.
@@ -153,8 +212,9 @@ struct Box {
     float x = 0, y = 0, width = 0, height = 0;
     float score = 0;
     std::int32_t class_id = 0;
-    std::int32_t pool = 0;  // index into JobSpec.pools
-    MSGPACK_DEFINE_MAP(x, y, width, height, score, class_id, pool)
+    std::int32_t pool = 0;   // index into JobSpec.pools
+    std::int64_t track = 0;  // number in its stream, from 1; 0: none
+    MSGPACK_DEFINE_MAP(x, y, width, height, score, class_id, pool, track)
     bool operator==(const Box&) const = default;
 };
 
@@ -172,16 +232,33 @@ struct Detections {
     MSGPACK_DEFINE_MAP(frames, dropped)
 };
 
+// One message about an incident (schema/json/alert.schema.json). Receivers remove doubles by key().
 struct Alert {
-    std::string alert;  // {job}-{16 hex}: the hex part hashes stream, rule, class and frame
-    std::string job;
-    std::string stream;  // StreamInfo.name
+    std::string alert;  // of the incident: {job or camera}-{16 hex}; the hex part hashes stream, rule, class,
+                        // track and the frame that began it
+    std::string job;    // empty: of a camera
+    std::string stream;  // StreamInfo.name; the camera's id
     std::string rule;
     std::string class_name;
     std::int64_t frame = 0;
-    double time_s = 0;  // media time from the stream's start
-    Box box;            // the strongest on that frame
-    MSGPACK_DEFINE_MAP(alert, job, stream, rule, class_name, frame, time_s, box)
+    double time_s = 0;            // media time from the stream's start
+    Box box;                      // the strongest on that frame
+    std::string kind = "new";     // "new" "update" "end"
+    std::int32_t update = 0;      // number of the update, from 1
+    std::string camera;           // empty: of a job
+    std::int64_t capture_ns = 0;  // when the frame was captured; 0: a file
+    std::int64_t decided_ns = 0;  // when the broker recorded it; never in artifacts
+    std::string zone;
+    bool roi_hit = false;            // the box lies in the rule's zone
+    std::string model;               // "yolox_nano@1"
+    std::string preset;              // "people@2"
+    std::string snapshot;            // "root:path" of a JPEG, or empty
+    std::vector<std::string> trace;  // why: what was decided on the way, a sentence each
+    MSGPACK_DEFINE_MAP(alert, job, stream, rule, class_name, frame, time_s, box, kind, update, camera,
+                       capture_ns, decided_ns, zone, roi_hit, model, preset, snapshot, trace)
+    std::string key() const {
+        return alert + ":" + kind + (update > 0 ? std::to_string(update) : std::string());
+    }
 };
 
 // S[s]: the state before chunk s. Deterministic bytes.
@@ -194,7 +271,9 @@ struct StreamState {
     std::map<std::string, RuleState> rules;  // "rule/class"
     FrameBoxes last;                         // last detected frame: held on frames between samples
     std::int64_t detected = 0;               // frames with detections so far
-    MSGPACK_DEFINE_MAP(rules, last, detected)
+    Bytes tracker;                           // packed by workers/annotate/tracker; deterministic
+    Bytes incidents;                         // packed by workers/annotate/rules; deterministic
+    MSGPACK_DEFINE_MAP(rules, last, detected, tracker, incidents)
 };
 
 // A finished file of one chunk, below work/{job}/parts/.
