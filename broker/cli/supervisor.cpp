@@ -266,7 +266,8 @@ void Supervisor::bound_logs(Clock::time_point now) {
         if (entry.path().extension() != ".log") continue;
         if (const auto size = entry.file_size(ec); ec || std::int64_t(size) < options_.log_bytes) continue;
         const std::string path = entry.path().string();
-        fs::copy_file(path, path + ".1", fs::copy_options::overwrite_existing, ec);
+        fs::copy_file(path, path + ".1.part", fs::copy_options::overwrite_existing, ec);
+        if (!ec) fs::rename(path + ".1.part", path + ".1", ec);
         // A full disk keeps no old log, and does not grow the new one either.
         if (ec) log::warn("log_not_kept", "path={}.1 why={}", path, ec.message());
         fs::resize_file(path, 0, ec);
