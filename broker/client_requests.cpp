@@ -95,8 +95,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
             reply = error_reply({Errc::bad_message, "cannot read a request with text that is no UTF-8", ""});
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
-            static const std::set<std::string> changes{"submit", "submit_many", "cancel",
-                                                       "retry",  "forget",      "prune"};
+            static const std::set<std::string> changes{"submit", "submit_many", "cancel",      "retry",
+                                                       "forget", "prune",       "alerts_retry"};
             const bool change = changes.contains(e->type());
             auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
@@ -317,11 +317,11 @@ Json Core::submitted(const Job& job) const {
 std::optional<Error> Core::not_admitting() const {
     if (store_.away()) return unkept();
     if (recent_.size() < options_.max_log) return std::nullopt;
-    return Error{
-        Errc::unavailable,
-        "cannot take a new job now: " + std::to_string(recent_.size()) + " log entries wait for " +
-            (audit_.away() ? "the audit trail (" + audit_.why() + ")" : std::string("the alert stage")),
-        "bring it back; what waits is kept"};
+    return Error{Errc::unavailable,
+                 "cannot take a new job now: " + std::to_string(recent_.size()) +
+                     " log entries wait for the audit trail" +
+                     (audit_.away() ? " (" + audit_.why() + ")" : std::string()),
+                 "bring it back; what waits is kept"};
 }
 
 // When a place in the queue may be free: jobs end, and begin, at this pace.
@@ -458,6 +458,23 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
                                {"body", Json::parse(at->body, nullptr, false)}});
         }
         return Json{{"entries", entries}, {"last", last.text()}};
+    }
+    if (type == "sinks") return Json{{"targets", sinks_view()}};
+    if (type == "alerts_dead") {
+        auto target = field<std::string>(body, "target", "");
+        auto limit = field<std::int64_t>(body, "limit", 100);
+        if (!target) return target.error();
+        if (!limit) return limit.error();
+        return Json{{"dead", dead_view(*target, std::size_t(std::clamp<std::int64_t>(*limit, 0, 1000)))}};
+    }
+    if (type == "alerts_retry") {
+        auto target = field<std::string>(body, "target", "");
+        auto key = field<std::string>(body, "key", "");
+        if (!target) return target.error();
+        if (!key) return key.error();
+        auto retried = table_.outbox().retry(*target, *key, journal_);
+        if (!retried) return retried.error();
+        return Json{{"retried", *retried}};
     }
     if (type == "pools") return Json{{"pools", pools_view()}};
     if (type == "drain" || type == "reload") {

@@ -51,6 +51,7 @@ private:
     void send_peers();
     void send_worker(const std::string& worker, bus::Envelope message);
     void trim_log();
+    void say_dead();
     Clock::duration rounds(double n) const {
         return std::chrono::duration_cast<Clock::duration>(std::chrono::milliseconds(options_.round_ms) * n);
     }
@@ -60,6 +61,10 @@ private:
     Result<Json> drain(const std::string& pool, const std::string& worker, double deadline_s);
     Result<Json> reload(const std::string& pool, double deadline_s);
     void tend_pools(Clock::time_point now);
+
+    // --- alert_requests.cpp
+    Json sinks_view() const;
+    Json dead_view(const std::string& target, std::size_t limit) const;
 
     // --- worker_messages.cpp
     void from_worker(std::vector<zmq::message_t> frames);
@@ -135,7 +140,8 @@ private:
     std::uint64_t false_releases_ = 0;  // of them, from one that was there all the time
     std::map<schema::Token, std::string> released_;  // the last ones, and from whom
     std::set<std::string> complained_;
-    std::deque<double> durations_s_;  // of the last jobs, for the predicted start
+    std::map<std::string, std::int64_t> said_dead_;  // dead letters by target that the log told of
+    std::deque<double> durations_s_;                 // of the last jobs, for the predicted start
 };
 
 }  // namespace sl::broker

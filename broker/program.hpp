@@ -8,6 +8,7 @@
 #include "broker/cli/context.hpp"
 #include "common/pipeline.hpp"
 #include "common/worker/worker.hpp"
+#include "workers/alert/sink.hpp"
 
 namespace sl::program {
 
@@ -28,6 +29,10 @@ struct StageSetup {
 // A stage ready to run: a detector opened and warmed up, alert targets opened. `model`: detect only.
 Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog,
                               const std::string& model);
+
+// alerts.targets, as the alert stage and as the broker see them.
+std::vector<alert::Target> alert_targets(const config::Config& config);
+broker::OutboxOptions outbox_options(const config::Config& config);
 
 void add_broker(CLI::App& app, cli::Context& context);
 void add_worker(CLI::App& app, cli::Context& context);

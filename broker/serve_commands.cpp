@@ -73,6 +73,7 @@ int serve_broker(cli::Context& c) {
     options.keep_log = std::size_t(kept.log_entries);
     options.keep_log_bytes = std::size_t(kept.log_mb) << 20;
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
+    options.alerts = outbox_options(*config);
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();
     if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok)
