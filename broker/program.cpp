@@ -85,6 +85,10 @@ std::vector<alert::Target> alert_targets(const config::Config& config) {
     return targets;
 }
 
+std::unique_ptr<alert::SinkHost> sink_host(const config::Config& config) {
+    return std::make_unique<alert::SinkHost>(Secrets(config.secrets.file), Roots(config.roots));
+}
+
 broker::OutboxOptions outbox_options(const config::Config& config) {
     broker::OutboxOptions o;
     for (const auto& t : config.alerts.targets)
@@ -126,7 +130,7 @@ Result<StageSetup> make_stage(const std::string& name, const config::Config& con
         s.options.slots = std::int32_t(config.limits.home_slots);
         s.options.engine = media::engine();
     } else if (name == "alert") {
-        auto stage = alert::AlertStage::open(alert_targets(config));
+        auto stage = alert::AlertStage::open(alert_targets(config), sink_host(config));
         if (!stage) return stage.error();
         s.stage = std::move(*stage);
     } else if (name == "noop") {

@@ -32,6 +32,7 @@ Result<StageSetup> make_stage(const std::string& name, const config::Config& con
 
 // alerts.targets, as the alert stage and as the broker see them.
 std::vector<alert::Target> alert_targets(const config::Config& config);
+std::unique_ptr<alert::SinkHost> sink_host(const config::Config& config);
 broker::OutboxOptions outbox_options(const config::Config& config);
 
 void add_broker(CLI::App& app, cli::Context& context);

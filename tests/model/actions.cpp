@@ -296,10 +296,9 @@ private:
                     require(!alerts.empty(), "a delivery has alerts");
                 });
             if (u.state != Unit::State::leased) continue;
-            add_result("delivered " + target.name, u.token,
-                       [](JobTable& t, const Token& token, Journal& j) {
-                           return t.delivered(delivered_of(token), j);
-                       });
+            add_result("delivered " + target.name, u.token, [](JobTable& t, const Token& token, Journal& j) {
+                return t.delivered(delivered_of(token), j);
+            });
             all.back().outlives_broker = false;
             add("lost deliver " + target.name, false,
                 [t = u.token](World& x, Journal& j) { x.table.lost(t, j); });

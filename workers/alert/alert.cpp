@@ -6,10 +6,11 @@
 
 namespace sl::alert {
 
-Result<std::unique_ptr<Sink>> open_sink(const Target& target, std::span<const SinkPlugin* const> table) {
+Result<std::unique_ptr<Sink>> open_sink(const Target& target, const SinkHost& host,
+                                        std::span<const SinkPlugin* const> table) {
     const auto row =
         std::find_if(table.begin(), table.end(), [&](const SinkPlugin* p) { return p->name == target.sink; });
-    if (row != table.end()) return (*row)->open(target);
+    if (row != table.end()) return (*row)->open(target, host);
     std::string names;
     for (const SinkPlugin* p : table) names += (names.empty() ? "" : ", ") + std::string(p->name);
     return Error{Errc::invalid_argument,
@@ -18,14 +19,16 @@ Result<std::unique_ptr<Sink>> open_sink(const Target& target, std::span<const Si
 }
 
 Result<std::unique_ptr<AlertStage>> AlertStage::open(const std::vector<Target>& targets,
+                                                     std::unique_ptr<SinkHost> host,
                                                      std::span<const SinkPlugin* const> table) {
     std::unique_ptr<AlertStage> stage(new AlertStage);
+    stage->host_ = std::move(host);
     for (const Target& target : targets) {
         if (stage->lanes_.contains(target.name))
             return Error{Errc::invalid_argument,
                          "cannot open alert target '" + target.name + "': there are two of that name",
                          "name each of alerts.targets differently"};
-        auto sink = open_sink(target, table);
+        auto sink = open_sink(target, *stage->host_, table);
         if (!sink) return sink.error();
         stage->lanes_[target.name] = std::make_unique<Lane>(
             target, std::move(*sink),

@@ -15,6 +15,7 @@ class AlertStage final : public worker::Stage {
 public:
     // invalid_argument: an unknown sink, a name twice, or settings that a sink refuses.
     static Result<std::unique_ptr<AlertStage>> open(const std::vector<Target>& targets,
+                                                    std::unique_ptr<SinkHost> host,
                                                     std::span<const SinkPlugin* const> table = sink_table());
 
     void work(bus::Envelope& item, worker::Emit& emit) override;
@@ -30,6 +31,7 @@ public:
 private:
     AlertStage() = default;
 
+    std::unique_ptr<SinkHost> host_;
     Mailbox<schema::Delivered> reports_;  // of the lanes: one a second of each, and one a lease
     std::map<std::string, std::unique_ptr<Lane>> lanes_;  // by target; they end before the mailbox
 };

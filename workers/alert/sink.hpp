@@ -5,11 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "common/roots.hpp"
+#include "common/secrets.hpp"
 #include "schema/result.hpp"
 #include "schema/types.hpp"
 
@@ -43,17 +44,23 @@ public:
     virtual std::chrono::milliseconds idle_every() const { return std::chrono::milliseconds(0); }  // 0: never
 };
 
+// What a sink may ask of the program that it runs in. Outlives the sinks.
+struct SinkHost {
+    Secrets secrets{""};  // users and passwords, by the names in options
+    Roots roots;          // of snapshots
+};
+
 struct SinkPlugin {
     const char* name;
     const char* help;
     // Checks the options; connects to nobody: the first send does.
-    Result<std::unique_ptr<Sink>> (*open)(const Target& target);
+    Result<std::unique_ptr<Sink>> (*open)(const Target& target, const SinkHost& host);
 };
 
 std::span<const SinkPlugin* const> sink_table();
 
 // By target.sink. invalid_argument: there is no such sink (the hint lists all), or it refuses its options.
-Result<std::unique_ptr<Sink>> open_sink(const Target& target,
+Result<std::unique_ptr<Sink>> open_sink(const Target& target, const SinkHost& host,
                                         std::span<const SinkPlugin* const> table = sink_table());
 
 }  // namespace sl::alert
