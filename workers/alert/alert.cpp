@@ -1,6 +1,7 @@
 #include "workers/alert/alert.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 #include "common/log.hpp"
 
@@ -23,6 +24,8 @@ Result<std::unique_ptr<AlertStage>> AlertStage::open(const std::vector<Target>& 
                                                      std::span<const SinkPlugin* const> table) {
     std::unique_ptr<AlertStage> stage(new AlertStage);
     stage->host_ = std::move(host);
+    std::signal(SIGPIPE,
+                SIG_IGN);  // a receiver that hangs up is an error of a write, not the end of a process
     for (const Target& target : targets) {
         if (stage->lanes_.contains(target.name))
             return Error{Errc::invalid_argument,

@@ -3,6 +3,8 @@
 #include <curl/curl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 namespace sl::alert {
 namespace {
 
@@ -146,6 +148,12 @@ Result<void> Http::perform(const std::vector<std::string>& lines) {
         return failed(Errc::unavailable, answer, "it lies elsewhere: correct the target's url");
     if (status / 100 == 5 || status == 408 || status == 425 || status == 429) return failed(Errc::io, answer);
     return failed(Errc::invalid_argument, answer, "it does not take such alerts");
+}
+
+std::string header_value(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c >= 0x7f; }, '_');
+    return text;
 }
 
 std::string Http::local_address() const {

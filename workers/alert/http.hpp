@@ -41,4 +41,7 @@ private:
     std::unique_ptr<State> state_;
 };
 
+// Fit for a header, whatever a job is named: what is no visible ASCII becomes '_'.
+std::string header_value(std::string text);
+
 }  // namespace sl::alert

@@ -107,7 +107,7 @@ public:
                                : count == counts_.end() ? 2
                                                         : count->second + 1;
         const std::string xml = document(alert, n);
-        auto sent = post(xml, event_type(alert), snapshot(alert));
+        auto sent = post(alert, xml, snapshot(alert));
         if (sent) remember(alert, n);
         return sent;
     }
@@ -201,10 +201,13 @@ private:
         return bytes && bytes->size() <= largest_snapshot && bytes->rfind("\xff\xd8", 0) == 0 ? *bytes : "";
     }
 
-    Result<void> post(const std::string& xml, const std::string& type, const std::string& jpeg) {
-        if (jpeg.empty()) return http_.post({"Content-Type: application/xml; charset=\"UTF-8\""}, xml);
-        return http_.post({}, {{type + ".xml", type + ".xml", "application/xml; charset=\"UTF-8\"", xml},
-                               {type + "Image.jpg", type + "Image.jpg", "image/jpeg", jpeg}});
+    Result<void> post(const schema::Alert& a, const std::string& xml, const std::string& jpeg) {
+        const std::string key = "Idempotency-Key: " + header_value(a.key());
+        const char* type = "application/xml; charset=\"UTF-8\"";
+        if (jpeg.empty()) return http_.post({key, std::string("Content-Type: ") + type}, xml);
+        const std::string& name = event_type(a);
+        return http_.post({key}, {{name + ".xml", name + ".xml", type, xml},
+                                  {name + "Image.jpg", name + "Image.jpg", "image/jpeg", jpeg}});
     }
 
     void remember(const schema::Alert& a, std::int64_t count) {

@@ -3,8 +3,6 @@
 // "{X-Sightline-Timestamp}.{body}" in hex, the secret's password the key; a receiver refuses old timestamps.
 #include <openssl/hmac.h>
 
-#include <algorithm>
-
 #include "common/alert_json.hpp"
 #include "common/ids.hpp"
 #include "workers/alert/http.hpp"
@@ -25,13 +23,6 @@ std::string hmac_sha256(const std::string& key, const std::string& text) {
     return hex;
 }
 
-// Fit for a header, whatever a job is named.
-std::string plain(std::string text) {
-    std::replace_if(
-        text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c >= 0x7f; }, '_');
-    return text;
-}
-
 class WebhookSink final : public Sink {
 public:
     WebhookSink(Http http, std::string secret, const SinkHost& host)
@@ -41,7 +32,7 @@ public:
         const std::string body = alert_json(alert);
         const std::string time = std::to_string(now_ns() / 1'000'000'000);
         std::vector<std::string> headers{"Content-Type: application/json",
-                                         "Idempotency-Key: " + plain(alert.key()),
+                                         "Idempotency-Key: " + header_value(alert.key()),
                                          "X-Sightline-Timestamp: " + time};
         if (!secret_.empty()) {
             const auto secret = host_.secrets.find(secret_);
