@@ -38,5 +38,6 @@ broker::OutboxOptions outbox_options(const config::Config& config);
 void add_broker(CLI::App& app, cli::Context& context);
 void add_worker(CLI::App& app, cli::Context& context);
 void add_run(CLI::App& app, cli::Context& context);
+void add_sink_test(CLI::App& app, cli::Context& context);  // a subcommand of `sinks`
 
 }  // namespace sl::program
