@@ -3,6 +3,7 @@
 #include "schema/messages.hpp"
 
 #include "common/bus/socket.hpp"
+#include "schema/delivery.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace sl::fuzz {
@@ -32,7 +33,7 @@ void run(View bytes) {
     if (!e) return;
     using namespace schema;
     read_all<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done, UnitDone, Fail, Take, Took,
-             Exited, ReloadRefused>(*e);
+             Exited, ReloadRefused, Delivered>(*e);
     read_all<Welcome, Refused, BeatAnswer, Peers, Expect, Task, Answer, Nudge, Drain, Reload, Die>(*e);
     read_all<ChunkMessage, SourceMessage, BatchMessage, DetectionsMessage, StreamState, Detections>(*e);
 }

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <set>
 
+#include "schema/delivery.hpp"
 #include "schema/small_units.hpp"
 
 namespace sl::schema {
@@ -245,13 +246,30 @@ struct Sample<DetectionsMessage> {
     static DetectionsMessage make() { return {"detections", token, 0, 1, detections(), "", ""}; }
 };
 
+template <>
+struct Sample<Delivered> {
+    static Delivered make() {
+        Delivered m;
+        m.req = 9;
+        m.token = token;
+        m.taken = 3;
+        m.limited = 1;
+        m.dead = {{2, 20, "cannot post: it answered 500"}};
+        m.retried = 19;
+        m.state = "half_open";
+        m.error = "cannot post: it answered 500";
+        m.ended = false;
+        return m;
+    }
+};
+
 template <typename T>
 class Golden : public ::testing::Test {};
 using Messages =
     ::testing::Types<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done, UnitDone,
                      UnitsDone, Fail, Welcome, Refused, BeatAnswer, Peers, Expect, Task, Tasks, Answer, Nudge,
                      Drain, Take, Took, Exited, Reload, ReloadRefused, Die, ChunkMessage, SourceMessage,
-                     BatchMessage, DetectionsMessage>;
+                     BatchMessage, DetectionsMessage, Delivered>;
 TYPED_TEST_SUITE(Golden, Messages);
 
 TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
@@ -277,11 +295,11 @@ TEST(GoldenFiles, EachBelongsToAMessageOfToday) {
     const std::set<std::string> gone;  // messages that were retired; their bytes stay
     std::set<std::string> names;
     for (const char* n :
-         {"hello",  "beat",   "bye",        "fetch",     "found",   "scanned", "gathered",
-          "step",   "done",   "unit_done",  "fail",      "welcome", "refused", "beat_answer",
-          "peers",  "expect", "task",       "answer",    "nudge",   "drain",   "chunk",
-          "source", "batch",  "detections", "take",      "took",    "exited",  "reload_refused",
-          "reload", "die",    "tasks",      "units_done"})
+         {"hello",  "beat",   "bye",        "fetch",      "found",    "scanned", "gathered",
+          "step",   "done",   "unit_done",  "fail",       "welcome",  "refused", "beat_answer",
+          "peers",  "expect", "task",       "answer",     "nudge",    "drain",   "chunk",
+          "source", "batch",  "detections", "take",       "took",     "exited",  "reload_refused",
+          "reload", "die",    "tasks",      "units_done", "delivered"})
         names.insert(n);
     std::size_t n = 0;
     for (const auto& f : std::filesystem::directory_iterator(folder())) {
