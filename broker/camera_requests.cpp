@@ -118,6 +118,7 @@ Result<void> Core::register_camera(schema::Camera camera) {
     const LiveCamera& c = *cameras_.find(id);
     const Member* holder = members_.find(c.connection.holder);
     if (holder && !fits(holder->hello, c.camera)) cameras_.lost(c.connection.token, journal_);
+    judge_at_ = {};
     return {};
 }
 
@@ -168,6 +169,7 @@ Result<void> Core::set_zones(const std::string& of, ZonesRecord zones) {
     for (const auto& r : zones.rules) put(whole.rules, r);
     if (auto ok = check_zones(whole.zones, whole.rules); !ok) return ok;
     cameras_.set_zones(of, std::move(zones), journal_);
+    judge_at_ = {};  // in force at once
     return {};
 }
 

@@ -233,6 +233,7 @@ void Core::lose(const std::string& worker, const char* kind) {
             .dump(-1, ' ', false, Json::error_handler_t::replace));
     members_.erase(worker, Clock::now());
     peers_changed_ = true;
+    judge_at_ = {};  // what it held goes to others at once
     for (const auto& [token, holder] : leases())
         if (holder == worker) release(token, holder);
 }

@@ -1,4 +1,6 @@
 // What workers say, and what the broker answers. No rules here: parse, call the table, answer.
+#include <utility>
+
 #include "broker/core.hpp"
 #include "common/log.hpp"
 #include "schema/small_units.hpp"
@@ -177,7 +179,7 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
         return send_worker(m.hello.worker, bus::Envelope::make(answer));
     }
     m.held = {beat.held.begin(), beat.held.end()};
-    m.listed = true;
+    if (!std::exchange(m.listed, true)) judge_at_ = {};  // from now on it may be granted work
     m.items = beat.items;
     m.busy_ms = beat.busy_ms;
     m.still_ms = beat.still_ms;

@@ -144,7 +144,10 @@ Result<void> lay_camera(const Json& map, schema::Camera& camera) {
     }
     if (const auto params = map.find("params"); params != map.end()) {
         if (!params->is_object()) return wrong("field 'params' must be a map");
-        camera.params = params->dump();
+        Json all = Json::parse(camera.params, nullptr, false);
+        if (!all.is_object()) all = Json::object();
+        all.merge_patch(*params);
+        camera.params = all.dump();
     }
     return check(camera);
 }
