@@ -43,6 +43,7 @@ struct Options {
     DispatchLimits limits;
     Retention retention;
     OutboxOptions alerts;
+    std::vector<std::string> cameras;  // laid over the registry at the start: JSON maps as of camera_set
     std::int64_t round_ms = 250;
     bool judge = true;                   // false: workers are threads of this process and cannot die alone
     std::int64_t sweep_delay_ms = 5000;  // a zombie may still write a part for this long

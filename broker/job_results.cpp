@@ -146,9 +146,18 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
         if (std::any_of(published.begin(), published.end(),
                         [&](const schema::Alert& a) { return a.alert == alert.alert; }))
             continue;
-        record_alert(alert, job.id(), j);
+        schema::Alert recorded = alert;
+        recorded.job = job.id();
+        recorded.stream = s.name;
+        record_alert(std::move(recorded), j);
     }
     return successor();
+}
+
+void JobTable::record_alert(schema::Alert alert, Journal& j) {
+    alert.decided_ns = now_ns();
+    event(j, "alert." + alert.stream, "alert", alert.job, alert_json(alert));
+    outbox_.add(last_id_, alert, alert.decided_ns, j);
 }
 
 Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts, schema::Counters counters,
@@ -178,12 +187,6 @@ Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts,
     progress_event(job, j);
     check_end(job, j);
     return {};
-}
-
-void JobTable::record_alert(schema::Alert alert, const std::string& job, Journal& j) {
-    alert.decided_ns = now_ns();
-    event(j, "alert." + alert.stream, "alert", job, alert_json(alert));
-    outbox_.add(last_id_, alert, alert.decided_ns, j);
 }
 
 Result<void> JobTable::delivered(const schema::Delivered& report, Journal& j) {

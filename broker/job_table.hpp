@@ -129,8 +129,8 @@ public:
     const Outbox& outbox() const { return outbox_; }
     store::LogId last_id() const { return last_id_; }
 
-    // An alert enters the log and the outbox. `job` is empty for a camera's.
-    void record_alert(schema::Alert alert, const std::string& job, Journal& j);
+    // Into the log and the outbox: an alert that no chunk's step decided.
+    void record_alert(schema::Alert alert, Journal& j);
     // An event that is no job transition (worker joined, lost).
     void event(Journal& j, std::string topic, std::string kind, std::string job, const std::string& body,
                bool audit = true);

@@ -151,6 +151,7 @@ Json Core::health_view() const {
              std::to_string(n) + (n == 1 ? " worker" : " workers") +
                  (n > 0 && !served ? ", resting after failures" : ""));
     }
+    live_health(part);
     const Outbox& outbox = table_.outbox();
     std::string away;
     for (const auto& t : outbox.targets())

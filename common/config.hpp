@@ -102,6 +102,8 @@ struct Config {
     Limits limits;
     Retention retention;
     Alerts alerts;
+    // Without postgres.dsn the registry of cameras: JSON list of maps, fields as of schema::Camera.
+    std::string cameras = "[]";
     Log log;
 
     std::string file;  // where it was read from; empty: built-in defaults (not a key)

@@ -231,7 +231,7 @@ TEST(Outage, ATargetThatWasDownForAnHourGetsEverythingOnceAndDelaysNoOther) {
         Alert a = alert(std::to_string(t));
         a.camera = a.stream = "cam" + std::to_string(t % 3);
         all.push_back(a.key());
-        kit([&](broker::Journal& j) { kit.table.record_alert(a, "", j); });
+        kit([&](broker::Journal& j) { kit.table.record_alert(a, j); });
         for (auto& [name, side] : sides)
             while (step(side, name, now)) {
             }

@@ -39,7 +39,7 @@ protected:
         return kit(o);
     }
     static void record(Kit& k, const schema::Alert& a) {
-        k([&](Journal& j) { k.table.record_alert(a, "", j); });
+        k([&](Journal& j) { k.table.record_alert(a, j); });
     }
     static void record(Kit& k, int from, int to) {
         for (int n = from; n <= to; ++n) record(k, alert(std::to_string(n)));

@@ -1,0 +1,2 @@
+# Zones, rules, why and why not, replay.
+sl_test(unit/zone_json_test DEPS sl_common)
