@@ -71,7 +71,7 @@ void fields(V& v, Alerts& s) {
 }
 template <typename V>
 void fields(V& v, Log& s) {
-    v("level", s.level), v("format", s.format);
+    v("level", s.level), v("format", s.format), v("max_mb", s.max_mb);
 }
 template <typename V>
 void fields(V& v, Config& c) {
@@ -315,6 +315,7 @@ void check(const Config& c, Findings& findings) {
     at_least("retention.failed_work_hours", c.retention.failed_work_hours, 0);
     at_least("retention.log_entries", c.retention.log_entries, 1000);
     at_least("retention.log_mb", c.retention.log_mb, 1);
+    at_least("log.max_mb", c.log.max_mb, 1);
     require(c.limits.chunks_in_flight > 0, "limits.chunks_in_flight", "must be at least 1");
     require(c.limits.home_slots > 1, "limits.home_slots",
             "must be at least 2: the last one is kept for the chunk whose turn it is");

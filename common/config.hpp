@@ -74,6 +74,7 @@ struct Alerts {
 struct Log {
     std::string level = "info";   // trace debug info warn error off
     std::string format = "auto";  // auto (text on a terminal, else json), text, json
+    std::int64_t max_mb = 64;     // of each process's log file below a supervisor; one older is kept
 };
 
 struct Config {
