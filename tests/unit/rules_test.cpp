@@ -6,6 +6,7 @@
 #include <random>
 
 #include "schema/codec.hpp"
+#include "workers/annotate/step.hpp"
 
 namespace sl::annotate {
 namespace {
@@ -30,6 +31,7 @@ class RulesTest : public testing::Test {
 protected:
     RulesTest() {
         spec_.job = "01J";
+        spec_.tracker.kind = "none";
         spec_.pools.resize(2);
         spec_.pools[0].classes = {"person", "dog"};
         spec_.pools[1].classes = {"dog", "car"};

@@ -100,17 +100,4 @@ void Rules::apply(const schema::FrameBoxes& tracked, const schema::FrameBoxes&,
         annotate::apply(spec_, info_, rule, tracked, state_.rules, alerts);
 }
 
-Stepped step(const schema::JobSpec& spec, const schema::StreamInfo& info, const schema::StreamState& before,
-             const schema::Detections& detections) {
-    Stepped out{before, {}};
-    Rules rules(spec, info);
-    (void)rules.load(before);
-    std::vector<std::string> traces;
-    for (const schema::FrameBoxes& frame : detections.frames) rules.apply(frame, frame, out.alerts, traces);
-    rules.save(out.next);
-    if (!detections.frames.empty()) out.next.last = detections.frames.back();
-    out.next.detected += std::int64_t(detections.frames.size());
-    return out;
-}
-
 }  // namespace sl::annotate

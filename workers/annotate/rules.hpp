@@ -37,11 +37,4 @@ private:
     schema::StreamState state_;
 };
 
-struct Stepped {
-    schema::StreamState next;
-    std::vector<schema::Alert> alerts;
-};
-Stepped step(const schema::JobSpec& spec, const schema::StreamInfo& info, const schema::StreamState& before,
-             const schema::Detections& detections);
-
 }  // namespace sl::annotate
