@@ -9,6 +9,7 @@
 
 #include "common/files.hpp"
 #include "common/time_zone.hpp"
+#include "common/tracking.hpp"
 #include "schema/codec.hpp"
 #include "workers/annotate/rule_memory.hpp"
 #include "workers/annotate/rule_trace.hpp"
@@ -88,8 +89,7 @@ std::string hashed(const std::vector<std::string>& fields) {
 class Rules::Impl {
 public:
     Impl(const schema::JobSpec& spec, const schema::StreamInfo& info) : spec_(spec), info_(info) {
-        // Pictures of a folder have nothing in common, so there are no tracks in them.
-        by_track_ = spec.tracker.kind != "none" && info.source != "images";
+        by_track_ = tracking_of(spec, info.source).kind != "none";
         keep_ = ticks(spec.tracker.keep_s);
         for (const schema::Rule& rule : spec_.rules) compile(rule);
         for (const auto& pool : spec_.pools) {
@@ -211,7 +211,7 @@ private:
         }
         std::map<std::string, Box> weak;  // without a track: the strongest of each class
         for (const Box& box : raw.boxes) {
-            if (double(box.score) >= spec_.confidence) continue;
+            if (box.score >= float(spec_.confidence)) continue;  // as step() compares
             if (const auto at = memory_.tracks.find(box.track);
                 box.track != 0 && at != memory_.tracks.end()) {
                 saw(at->second, box, false, true);
@@ -564,19 +564,6 @@ void Rules::apply(const FrameBoxes& tracked, const FrameBoxes& raw, std::vector<
 }
 void Rules::finish(std::vector<std::string>& traces) const {
     impl_->finish(traces);
-}
-
-Stepped step(const schema::JobSpec& spec, const schema::StreamInfo& info, const schema::StreamState& before,
-             const schema::Detections& detections) {
-    Stepped out{before, {}};
-    Rules rules(spec, info);
-    (void)rules.load(before);
-    std::vector<std::string> traces;
-    for (const schema::FrameBoxes& frame : detections.frames) rules.apply(frame, frame, out.alerts, traces);
-    rules.save(out.next);
-    if (!detections.frames.empty()) out.next.last = detections.frames.back();
-    out.next.detected += std::int64_t(detections.frames.size());
-    return out;
 }
 
 }  // namespace sl::annotate

@@ -35,9 +35,9 @@ public:
     void save(schema::StreamState& state) const;
 
     // One detected frame. `tracked`: what is shown: boxes of at least spec.confidence, with their tracks (0:
-    // the box is of none). `raw`: all that was detected, for the traces. Appends the alerts by the order of
-    // spec.rules, then by track and class name; and the traces, JSON objects as PROTOCOL.md section 10 has
-    // them, of the tracks that alerted or ended.
+    // the box is of none). `raw`: all that was detected, with its tracks, for the traces. Appends the alerts
+    // by the order of spec.rules, then by track and class name; and the traces, JSON objects as PROTOCOL.md
+    // section 10 has them, of the tracks that alerted or ended.
     void apply(const schema::FrameBoxes& tracked, const schema::FrameBoxes& raw,
                std::vector<schema::Alert>& alerts, std::vector<std::string>& traces);
     // Appends the traces of what is still followed, as if it ended.
@@ -47,12 +47,5 @@ private:
     class Impl;
     std::unique_ptr<Impl> impl_;
 };
-
-struct Stepped {
-    schema::StreamState next;
-    std::vector<schema::Alert> alerts;
-};
-Stepped step(const schema::JobSpec& spec, const schema::StreamInfo& info, const schema::StreamState& before,
-             const schema::Detections& detections);
 
 }  // namespace sl::annotate
