@@ -2,7 +2,7 @@
 """Receivers of alerts, for tests: written against what README says of the sinks, with nothing of ours.
 
 usage: alert_receiver.py webhook|hikvision|tcp --port N --out FILE [--answer FILE] [--secret KEY | --user U --password P]
-                         [--auth digest|basic] [--cert FILE --key FILE] [--space NAMESPACE] [--scale N]
+                         [--auth digest|basic] [--cert FILE --key FILE] [--space NAMESPACE] [--scale N] [--delay SECONDS]
 
 Listens on loopback and appends one JSON line to OUT for each message that it takes, in the order in which they came:
 {"key": …, and what else it was}. What it does not accept it answers with an error and a line {"refused": why}.
@@ -88,6 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         args, receiver = self.receiver.args, self.receiver
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         instead = receiver.answer()
+        time.sleep(args.delay)
         if instead == "silent":
             time.sleep(30)
             return
@@ -228,6 +229,7 @@ def main():
     parser.add_argument("--auth", default="digest")
     parser.add_argument("--space", default="http://www.isapi.org/ver20/XMLSchema")
     parser.add_argument("--scale", type=int, default=1)
+    parser.add_argument("--delay", type=float, default=0, help="before each answer to a POST")
     args = parser.parse_args()
     handler = Lines if args.mode == "tcp" else Handler
     handler.receiver = Receiver(args)
