@@ -334,10 +334,10 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         } else if (m->token.unit == "deliver") {
             reply(m->req, table_.delivered(m->token, journal_));
         }
-    } else if (type == "units_done") {
-        auto m = e.as<schema::UnitsDone>();
+    } else if (type == "noops_done") {
+        auto m = e.as<schema::NoopsDone>();
         if (!m) return bad(m.error());
-        for (const auto& token : m->tokens) (void)table_.noop_done(token, journal_);  // stale: nothing
+        table_.noops().done(m->nonce, m->jobs);
         reply(m->req, {});
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();

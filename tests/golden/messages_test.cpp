@@ -130,14 +130,13 @@ template <>
 struct Sample<UnitDone> {
     static UnitDone make() { return {"unit_done", 9, token, "ff"}; }
 };
-const Token noop{token.job, "noop", -1, 0, 3, token.nonce};
 template <>
-struct Sample<UnitsDone> {
-    static UnitsDone make() { return {"units_done", 9, {noop, token}}; }
+struct Sample<NoopsDone> {
+    static NoopsDone make() { return {"noops_done", 9, token.nonce, {token.job, "named"}}; }
 };
 template <>
-struct Sample<Tasks> {
-    static Tasks make() { return {"tasks", 5, {noop, token}}; }
+struct Sample<NoopLeases> {
+    static NoopLeases make() { return {"noop_leases", 5, token.nonce, {token.job, "named"}, {3, 1}}; }
 };
 template <>
 struct Sample<Fail> {
@@ -249,9 +248,9 @@ template <typename T>
 class Golden : public ::testing::Test {};
 using Messages =
     ::testing::Types<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done, UnitDone,
-                     UnitsDone, Fail, Welcome, Refused, BeatAnswer, Peers, Expect, Task, Tasks, Answer, Nudge,
-                     Drain, Take, Took, Exited, Reload, ReloadRefused, Die, ChunkMessage, SourceMessage,
-                     BatchMessage, DetectionsMessage>;
+                     NoopsDone, Fail, Welcome, Refused, BeatAnswer, Peers, Expect, Task, NoopLeases, Answer,
+                     Nudge, Drain, Take, Took, Exited, Reload, ReloadRefused, Die, ChunkMessage,
+                     SourceMessage, BatchMessage, DetectionsMessage>;
 TYPED_TEST_SUITE(Golden, Messages);
 
 TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
@@ -274,14 +273,14 @@ TYPED_TEST(Golden, IsReadAndWrittenAsReleased) {
 }
 
 TEST(GoldenFiles, EachBelongsToAMessageOfToday) {
-    const std::set<std::string> gone;  // messages that were retired; their bytes stay
+    const std::set<std::string> gone{"tasks", "units_done"};  // messages that were retired; their bytes stay
     std::set<std::string> names;
     for (const char* n :
-         {"hello",  "beat",   "bye",        "fetch",     "found",   "scanned", "gathered",
-          "step",   "done",   "unit_done",  "fail",      "welcome", "refused", "beat_answer",
-          "peers",  "expect", "task",       "answer",    "nudge",   "drain",   "chunk",
-          "source", "batch",  "detections", "take",      "took",    "exited",  "reload_refused",
-          "reload", "die",    "tasks",      "units_done"})
+         {"hello",  "beat",   "bye",         "fetch",     "found",   "scanned", "gathered",
+          "step",   "done",   "unit_done",   "fail",      "welcome", "refused", "beat_answer",
+          "peers",  "expect", "task",        "answer",    "nudge",   "drain",   "chunk",
+          "source", "batch",  "detections",  "take",      "took",    "exited",  "reload_refused",
+          "reload", "die",    "noop_leases", "noops_done"})
         names.insert(n);
     std::size_t n = 0;
     for (const auto& f : std::filesystem::directory_iterator(folder())) {
