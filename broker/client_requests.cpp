@@ -410,7 +410,9 @@ Json Core::submitted(const Job& job) const {
 
 std::optional<Error> Core::not_admitting() const {
     if (store_.away()) return unkept();
-    if (recent_.size() < options_.max_log) return std::nullopt;
+    constexpr std::size_t entry_bytes = 1024;  // an ordinary one has less; one that is about many jobs more
+    if (recent_.size() < options_.max_log && recent_bytes_ < options_.max_log * entry_bytes)
+        return std::nullopt;
     return Error{
         Errc::unavailable,
         "cannot take a new job now: " + std::to_string(recent_.size()) + " log entries wait for " +
