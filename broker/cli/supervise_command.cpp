@@ -27,6 +27,7 @@ std::string control_path(const config::Config& config) {
 struct Supervise {
     std::vector<std::string> parts;
     std::string logs;
+    std::string bind;
     double drain_s = 10;
     bool no_restart = false;
 };
@@ -57,6 +58,8 @@ int supervise(Context& c, const Supervise& o) {
         options.settings.insert(options.settings.end(), {"--option", setting});
     options.endpoints = config::endpoints(*config);
     options.log_dir = o.logs;
+    options.log_bytes = config->log.max_mb << 20;
+    options.bind = o.bind;
     options.drain_s = o.drain_s;
     options.restart = !o.no_restart;
     for (const std::string& dir : {config->broker.run_dir, o.logs})
@@ -128,6 +131,7 @@ void add_supervise(CLI::App& app, Context& c) {
         ->required();
     cmd->add_option("--logs", o->logs,
                     "folder for a log of each process; else all write where this one does");
+    cmd->add_option("--bind", o->bind, "address of this host that workers on other hosts reach, for tcp");
     cmd->add_option("--drain", o->drain_s,
                     "seconds that a worker has to finish what it holds when it is to leave")
         ->check(CLI::NonNegativeNumber)
