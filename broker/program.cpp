@@ -16,7 +16,7 @@ namespace sl::program {
 using nlohmann::json;
 
 namespace {
-constexpr std::int32_t noop_slots = 64;  // jobs that a worker of the stage noop holds at once
+constexpr std::int32_t noop_slots = 512;  // jobs that a worker of the stage noop holds at once
 }
 
 broker::Catalogue Catalog::for_broker() const {

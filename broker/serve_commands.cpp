@@ -58,8 +58,9 @@ int serve_broker(cli::Context& c) {
         for (const auto& protection : split(off, ',')) options.test_off.insert(protection);
     auto audit = config->postgres.dsn.empty()
                      ? store::jsonl_audit(config::audit_path(*config))
-                     : store::postgres_audit(
-                           {config->postgres.dsn, config->fleet.name, !options.test_off.contains("dedup")});
+                     : store::postgres_audit({.dsn = config->postgres.dsn,
+                                              .fleet = config->fleet.name,
+                                              .dedup = !options.test_off.contains("dedup")});
     if (!audit) return c.fail(audit.error());
     options.fleet = config->fleet.name;
     options.roots = config->roots;
