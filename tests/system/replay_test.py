@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.environ["SIGHTLINE_SOURCE_DIR"])
-from tests.support.fleet import CLIP, SOURCE, clip, sightline  # noqa: E402
+from tests.support.fleet import SOURCE, clip, main, sightline  # noqa: E402
 
 USAGE, NOT_FOUND, BAD_MEDIA = 2, 3, 8
 ZONES = """
@@ -26,10 +26,6 @@ rules:
 class Replay(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if not os.path.exists(CLIP):
-            if os.environ.get("SIGHTLINE_REQUIRE_DATA") == "1":
-                raise AssertionError(f"there is no clip {CLIP}")
-            raise unittest.SkipTest("no clip")
         cls.dir = tempfile.mkdtemp(prefix="replay_test")
         cls.clip = clip(os.path.join(cls.dir, "walk.mp4"), 12)
         cls.kept = os.path.join(cls.dir, "walk.msgpack")
@@ -148,4 +144,4 @@ class Replay(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
