@@ -32,5 +32,6 @@ Result<StageSetup> make_stage(const std::string& name, const config::Config& con
 void add_broker(CLI::App& app, cli::Context& context);
 void add_worker(CLI::App& app, cli::Context& context);
 void add_run(CLI::App& app, cli::Context& context);
+void add_replay(CLI::App& app, cli::Context& context);
 
 }  // namespace sl::program
