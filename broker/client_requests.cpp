@@ -75,8 +75,9 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
             static const std::set<std::string> changes{
-                "submit",     "submit_many",   "cancel",   "retry",       "forget",   "prune",
-                "camera_set", "camera_remove", "zone_set", "zone_remove", "rule_set", "rule_remove"};
+                "submit",   "submit_many", "cancel",        "retry",    "forget",
+                "prune",    "camera_set",  "camera_remove", "zone_set", "zone_remove",
+                "rule_set", "rule_remove", "alerts_retry"};
             const bool change = changes.contains(e->type());
             auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
@@ -391,11 +392,11 @@ std::optional<Error> Core::not_admitting() const {
     constexpr std::size_t entry_bytes = 1024;  // an ordinary one has less; one that is about many jobs more
     if (recent_.size() < options_.max_log && recent_bytes_ < options_.max_log * entry_bytes)
         return std::nullopt;
-    return Error{
-        Errc::unavailable,
-        "cannot take a new job now: " + std::to_string(recent_.size()) + " log entries wait for " +
-            (audit_.away() ? "the audit trail (" + audit_.why() + ")" : std::string("the alert stage")),
-        "bring it back; what waits is kept"};
+    return Error{Errc::unavailable,
+                 "cannot take a new job now: " + std::to_string(recent_.size()) +
+                     " log entries wait for the audit trail" +
+                     (audit_.away() ? " (" + audit_.why() + ")" : std::string()),
+                 "bring it back; what waits is kept"};
 }
 
 // When a place in the queue may be free: jobs end, and begin, at this pace.
@@ -537,6 +538,23 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
                 if (wanted(event["topic"])) entries.push_back(std::move(event));
         }
         return Json{{"entries", entries}, {"last", last.text()}};
+    }
+    if (type == "sinks") return Json{{"targets", sinks_view()}};
+    if (type == "alerts_dead") {
+        auto target = field<std::string>(body, "target", "");
+        auto limit = field<std::int64_t>(body, "limit", 100);
+        if (!target) return target.error();
+        if (!limit) return limit.error();
+        return Json{{"dead", dead_view(*target, std::size_t(std::clamp<std::int64_t>(*limit, 0, 1000)))}};
+    }
+    if (type == "alerts_retry") {
+        auto target = field<std::string>(body, "target", "");
+        auto key = field<std::string>(body, "key", "");
+        if (!target) return target.error();
+        if (!key) return key.error();
+        auto retried = table_.outbox().retry(*target, *key, journal_);
+        if (!retried) return retried.error();
+        return Json{{"retried", *retried}};
     }
     if (type == "pools") return Json{{"pools", pools_view()}};
     if (type == "drain" || type == "reload") {

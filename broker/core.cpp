@@ -21,6 +21,9 @@ Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& o
       table_(std::move(table)),
       cameras_(table_) {
     table_.retain(options_.retention);
+    for (const auto& gone : table_.deliver_to(options_.alerts, journal_))
+        log::warn("target_gone", "target={} is configured no more: what waited for it is not delivered",
+                  gone);
 }
 
 Result<void> Core::load_cameras(const store::Records& records) {
@@ -92,6 +95,7 @@ Result<void> Core::run(int stop_fd) {
             tend_pools(now);
             if (peers_changed_) send_peers();
             if (!store_.away()) table_.prune(now_ns(), journal_);
+            say_dead();
             grant();
         }
         commit();
@@ -207,18 +211,19 @@ void Core::welcome_subscriber() {
 void Core::trim_log() {
     const bool much = recent_bytes_ > options_.keep_log_bytes + (1u << 20);
     if (recent_.size() <= options_.keep_log + 1000 && !much) return;
-    // Only what every consumer has: subscribers by age, the audit trail and the alert stage by their cursors.
+    // Only what the audit trail has; subscribers have it by age, and alerts that still wait for a target are
+    // kept by themselves first.
     const auto audited = audit_.position();
-    const auto undelivered = table_.undelivered_count();
     store::LogId upto;
     while ((recent_.size() > options_.keep_log || recent_bytes_ > options_.keep_log_bytes) &&
-           !recent_.empty() && recent_.front().id <= audited &&
-           (undelivered == 0 || recent_.front().id <= table_.delivered_upto())) {
+           !recent_.empty() && recent_.front().id <= audited) {
         upto = recent_.front().id;
         recent_bytes_ -= size_of(recent_.front());
         recent_.pop_front();
     }
-    if (upto != store::LogId{}) store_.trim(upto);
+    if (upto == store::LogId{}) return;
+    table_.outbox().keep(upto, journal_);
+    later([this, upto] { store_.trim(upto); });
 }
 
 // Nothing can be kept while the job store is away: of that it is told once it is back.
@@ -381,8 +386,8 @@ void Core::carry_out(const Grant& g) {
     m.epoch = epoch_;
     if (g.unit == "deliver") {
         constexpr std::size_t most = 64;
-        m.alerts = table_.undelivered(most);
-        m.token = table_.lease_deliver(g.worker, most);
+        m.target = g.job;
+        m.token = table_.lease_deliver(g.job, g.worker, most, m.alerts);
     } else {
         m.spec = job->spec;
         if (g.unit == "scan") {

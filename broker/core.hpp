@@ -60,6 +60,7 @@ private:
     void send_worker(const std::string& worker, bus::Envelope message);
     void trim_log();
     void tell_of_stores(Clock::time_point now);
+    void say_dead();
     Clock::duration rounds(double n) const {
         return std::chrono::duration_cast<Clock::duration>(std::chrono::milliseconds(options_.round_ms) * n);
     }
@@ -88,6 +89,10 @@ private:
     Result<Json> drain(const std::string& pool, const std::string& worker, double deadline_s);
     Result<Json> reload(const std::string& pool, double deadline_s);
     void tend_pools(Clock::time_point now);
+
+    // --- alert_requests.cpp
+    Json sinks_view() const;
+    Json dead_view(const std::string& target, std::size_t limit) const;
 
     // --- worker_messages.cpp
     void from_worker(std::vector<zmq::message_t> frames);
@@ -166,6 +171,7 @@ private:
     std::uint64_t false_releases_ = 0;  // of them, from one that was there all the time
     std::map<schema::Token, std::string> released_;  // the last ones, and from whom
     std::set<std::string> complained_;
+    std::map<std::string, std::int64_t> said_dead_;   // dead letters by target that the log told of
     std::deque<double> durations_s_;                  // of the last jobs, for the predicted start
     Clock::time_point balanced_{};                    // when a working lease of a camera was last moved
     bool audit_away_ = false;                         // as events said it

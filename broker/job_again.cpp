@@ -139,6 +139,7 @@ void JobTable::erase_job(Job& job, Journal& j) {
 }
 
 void JobTable::prune(std::int64_t at_ns, Journal& j) {
+    outbox_.tend(at_ns, j);
     constexpr std::int64_t every_ns = 1'000'000'000;
     const auto& ended = index().ended();
     if (ended.size() <= retention_.jobs && at_ns < pruned_ns_ + every_ns) return;

@@ -86,7 +86,10 @@ Token JobTable::make_token(const std::string& job, const char* unit, std::int32_
 }
 
 Unit* JobTable::unit_of(const Token& token) {
-    if (token.unit == "deliver") return &deliver_;
+    if (token.unit == "deliver") {
+        Outbox::Target* target = outbox_.find(token.job);
+        return target ? &target->unit : nullptr;
+    }
     Job* job = find(token.job);
     if (!job) return nullptr;
     if (token.unit == "scan") return &job->scan;
@@ -128,7 +131,7 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
     const auto unit = [&](const Unit& u) {
         if (u.state == Unit::State::leased) all.emplace_back(u.token, u.holder);
     };
-    unit(deliver_);
+    for (const auto& target : outbox_.targets()) unit(target.unit);
     for (const Job* job : index().ending()) {
         unit(job->final);
         unit(job->sweep);
@@ -283,20 +286,15 @@ void JobTable::pin(Job& job, const std::string& pool, const std::string& engine,
     if (job.engines.emplace(pool, engine).second) write_job(job, j);
 }
 
-Token JobTable::lease_deliver(const std::string& holder, std::size_t limit) {
-    delivering_ = undelivered_[std::min(limit, undelivered_.size()) - 1].id;
+Token JobTable::lease_deliver(const std::string& name, const std::string& holder, std::size_t limit,
+                              std::vector<schema::Alert>& alerts) {
+    Outbox::Target& target = *outbox_.find(name);
+    alerts = outbox_.lease(target, limit);
     // Not kept in the store: after a restart the alerts after the cursor are simply delivered again.
-    deliver_.token = make_token("", "deliver", deliver_.token.attempt + 1);
-    deliver_.holder = holder;
-    deliver_.state = Unit::State::leased;
-    return deliver_.token;
-}
-
-std::vector<schema::Alert> JobTable::undelivered(std::size_t limit) const {
-    std::vector<schema::Alert> alerts;
-    for (std::size_t i = 0; i < undelivered_.size() && i < limit; ++i)
-        alerts.push_back(undelivered_[i].alert);
-    return alerts;
+    target.unit.token = make_token(name, "deliver", target.unit.token.attempt + 1);
+    target.unit.holder = target.last_holder = holder;
+    target.unit.state = Unit::State::leased;
+    return target.unit.token;
 }
 
 void JobTable::lost(const Token& token, Journal& j) {
@@ -311,6 +309,7 @@ void JobTable::lost(const Token& token, Journal& j) {
     }
     Unit& u = *unit_of(token);
     u.state = Unit::State::pending;
+    if (token.unit == "deliver") outbox_.lost(*outbox_.find(token.job));
     u.holder.clear();
     if (token.unit != "deliver") write_job(*find(token.job), j);
 }

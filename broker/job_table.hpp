@@ -17,6 +17,7 @@
 #include "broker/job.hpp"
 #include "broker/job_index.hpp"
 #include "broker/noops.hpp"
+#include "broker/outbox.hpp"
 
 namespace sl::broker {
 
@@ -36,9 +37,13 @@ public:
     JobTable(std::uint64_t epoch, store::LogId last) : epoch_(epoch), last_id_(last) {}
     void retain(const Retention& retention) { retention_ = retention; }
 
-    // Rebuilds everything from what the store holds; undelivered alerts come from its log.
+    // Rebuilds everything from what the store holds; alerts that wait come from its log. Then alerts go to
+    // these targets; the names of those that had a place before and are configured no more.
     Result<void> load(const store::Records& records);
     void load_undelivered(const std::vector<store::LogEntry>& entries);
+    std::vector<std::string> deliver_to(const OutboxOptions& options, Journal& j) {
+        return outbox_.open(options, last_id_, j);
+    }
 
     // Tests only: results of leases that are over are taken, too. Shows that the proof can fail.
     void unfence() { unfenced_ = true; }
@@ -69,8 +74,9 @@ public:
     void pin(Job& job, const std::string& pool, const std::string& engine, Journal& j);
     schema::Token lease_final(Job& job, const std::string& holder, Journal& j);
     schema::Token lease_sweep(Job& job, const std::string& holder, Journal& j);
-    // Of the first `limit` undelivered alerts.
-    schema::Token lease_deliver(const std::string& holder, std::size_t limit);
+    // Of the first `limit` alerts that wait for a target, which `alerts` gets.
+    schema::Token lease_deliver(const std::string& target, const std::string& holder, std::size_t limit,
+                                std::vector<schema::Alert>& alerts);
     // The holder is gone, or no longer lists it: pending again.
     void lost(const schema::Token& token, Journal& j);
     bool current(const schema::Token& token) const;
@@ -94,7 +100,7 @@ public:
                       Journal& j);
     Result<void> final_done(const schema::Token& token, const std::string& digest, Journal& j);
     Result<void> swept(const schema::Token& token, Journal& j);
-    Result<void> delivered(const schema::Token& token, Journal& j);
+    Result<void> delivered(const schema::Delivered& report, Journal& j);
     // Its worker gives the unit back. UNAVAILABLE (no space, a store that is away): it rests, up to 30 s, as
     // often as it takes. IO, TIMEOUT, INTERNAL: a strike of that worker's stage (empty: that of the unit's
     // holders). Others: the chunk is dead, or the job fails.
@@ -123,10 +129,8 @@ public:
     std::int64_t repeats() const { return repeats_; }        // leases of chunks that were leased before
     std::int64_t unbalanced() const { return unbalanced_; }  // jobs whose frames did not balance
     std::vector<schema::StreamParts> stream_parts(const Job& job) const;
-    Unit& deliver() { return deliver_; }
-    std::vector<schema::Alert> undelivered(std::size_t limit) const;
-    std::size_t undelivered_count() const { return undelivered_.size(); }
-    store::LogId delivered_upto() const { return delivered_; }
+    Outbox& outbox() { return outbox_; }
+    const Outbox& outbox() const { return outbox_; }
     store::LogId last_id() const { return last_id_; }
 
     // Into the log and the outbox: an alert that no chunk's step decided.
@@ -136,10 +140,6 @@ public:
                bool audit = true);
 
 private:
-    struct Undelivered {
-        store::LogId id;
-        schema::Alert alert;
-    };
     schema::Token make_token(const std::string& job, const char* unit, std::int32_t attempt) const;
     Unit* unit_of(const schema::Token& token);
     Chunk* chunk_of(const schema::Token& token);
@@ -186,9 +186,7 @@ private:
     std::int64_t repeats_ = 0, unbalanced_ = 0;
     Noops noops_;                              // in none of the above
     std::map<std::string, std::string> keys_;  // client's key → job, but for no-ops
-    Unit deliver_;
-    store::LogId delivered_, delivering_;
-    std::deque<Undelivered> undelivered_;
+    Outbox outbox_;
 };
 
 }  // namespace sl::broker

@@ -5,7 +5,6 @@
 
 #include "broker/job_records.hpp"
 #include "broker/job_table.hpp"
-#include "common/alert_json.hpp"
 
 namespace sl::broker {
 namespace {
@@ -174,15 +173,13 @@ void JobTable::progress_event(const Job& job, Journal& j) {
 }
 
 Result<void> JobTable::load(const store::Records& records) {
+    const auto fields_of = [&](const char* record) {
+        const auto at = records.find(record);
+        return at == records.end() ? std::map<std::string, std::string>{} : at->second;
+    };
+    if (auto ok = outbox_.load(fields_of("fleet"), fields_of("outbox"), fields_of("dead_letters")); !ok)
+        return ok;
     for (const auto& [record, fields] : records) {
-        if (record == "fleet") {
-            if (const auto at = fields.find("delivered"); at != fields.end()) {
-                auto id = store::parse_log_id(at->second);
-                if (!id) return id.error();
-                delivered_ = *id;
-            }
-            continue;
-        }
         if (record == "noops") {
             if (auto ok = noops_.load(fields); !ok) return ok;
             continue;
@@ -302,8 +299,7 @@ Result<void> JobTable::load(const store::Records& records) {
 void JobTable::load_undelivered(const std::vector<store::LogEntry>& entries) {
     for (const auto& e : entries) {
         last_id_ = std::max(last_id_, e.id);
-        if (e.kind != "alert" || e.id <= delivered_) continue;
-        if (auto alert = alert_from_json(e.body)) undelivered_.push_back({e.id, std::move(*alert)});
+        if (e.kind == "alert") outbox_.load_entry(e);
     }
 }
 

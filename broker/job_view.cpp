@@ -152,11 +152,11 @@ Json Core::health_view() const {
                  (n > 0 && !served ? ", resting after failures" : ""));
     }
     live_health(part);
-    part("alerts", table_.undelivered_count() < 100000,
-         std::to_string(table_.undelivered_count()) + " undelivered", false);
-    std::size_t dead = 0;
-    for (const auto& [id, job] : table_.jobs())
-        for (const auto& s : job.streams) dead += s.dead.size();
+    const Outbox& outbox = table_.outbox();
+    std::string away;
+    for (const auto& t : outbox.targets())
+        if (t.state != "closed") away += "; " + t.name + " is away: " + t.last_error;
+    part("alerts", away.empty(), std::to_string(outbox.undelivered()) + " undelivered" + away, false);
     return {{"ready", ready},
             {"admitting", !refused && room},
             {"parts", parts},
@@ -165,8 +165,8 @@ Json Core::health_view() const {
              {{"log_entries", recent_.size()},
               {"log_bytes", recent_bytes_},
               {"jobs", table_.jobs().size() + table_.noops().all().size()},
-              {"dead_letters", dead},
-              {"undelivered", table_.undelivered_count()}}},
+              {"dead_letters", outbox.dead_letters()},
+              {"undelivered", outbox.undelivered()}}},
             {"counts",
              {{"bad_messages", bad_messages_},
               {"lost_replies", lost_replies_},

@@ -76,6 +76,7 @@ int serve_broker(cli::Context& c) {
     for (const auto& camera : nlohmann::json::parse(config->cameras))
         options.cameras.push_back(camera.dump());
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
+    options.alerts = outbox_options(*config);
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();
     if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok)

@@ -346,9 +346,14 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
             }
         } else if (m->token.unit == "sweep") {
             reply(m->req, table_.swept(m->token, journal_));
-        } else if (m->token.unit == "deliver") {
-            reply(m->req, table_.delivered(m->token, journal_));
+        } else {
+            answer(worker, m->req, "stale");
         }
+    } else if (type == "delivered") {
+        auto m = e.as<schema::Delivered>();
+        if (!m) return bad(m.error());
+        const auto ok = table_.delivered(*m, journal_);
+        if (m->ended) reply(m->req, ok);  // one of a lease that goes on is not answered
     } else if (type == "camera_report") {
         const auto m = e.as<schema::CameraReport>();
         if (!m) return bad(m.error());

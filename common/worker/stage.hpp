@@ -98,14 +98,17 @@ public:
     virtual std::optional<Claim> claim(const bus::Envelope&) const { return std::nullopt; }
     // The home wants these pieces only.
     virtual void narrow(bus::Envelope&, const std::vector<schema::Piece>&) {}
-    // A message from a peer or the broker that the loop does not know; true: taken (it is not queued to
-    // work()).
+    // A task, or a message from a peer or the broker that the loop does not know; true: taken (it is not
+    // queued to work()).
     virtual bool intercept(bus::Envelope&, BusApi&) { return false; }
     virtual void on_answer(const schema::Token&, const schema::Answer&, bus::Envelope&, BusApi&) {}
     virtual void on_drop(const schema::Token&, BusApi&) {}
     virtual void on_gone(const std::vector<schema::Peer>&, BusApi&) {}  // after each change of the peers
     virtual void on_tick(Clock::time_point, BusApi&) {}
     virtual bool idle() const { return true; }  // draining: nothing is held any more
+    // A descriptor of the stage's own: while it is readable, on_wake is called. -1: none.
+    virtual int wake_fd() const { return -1; }
+    virtual void on_wake(BusApi&) {}
 };
 
 }  // namespace sl::worker

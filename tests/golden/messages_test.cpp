@@ -13,6 +13,7 @@
 #include <set>
 #include <span>
 
+#include "schema/delivery.hpp"
 #include "schema/live.hpp"
 #include "schema/small_units.hpp"
 
@@ -352,6 +353,22 @@ struct Sample<DetectionsMessage> {
     static DetectionsMessage make() { return {"detections", token, 0, 1, detections(), "", ""}; }
 };
 
+template <>
+struct Sample<Delivered> {
+    static Delivered make() {
+        Delivered m;
+        m.req = 9;
+        m.token = token;
+        m.taken = 3;
+        m.limited = 1;
+        m.dead = {{2, 20, "cannot post: it answered 500"}};
+        m.retried = 19;
+        m.state = "half_open";
+        m.error = "cannot post: it answered 500";
+        m.ended = false;
+        return m;
+    }
+};
 Camera camera() {
     Camera c;
     c.camera = "north-1";
@@ -456,7 +473,7 @@ using Messages =
                      Nudge, Drain, Take, Took, Exited, Reload, ReloadRefused, Die, ChunkMessage,
                      SourceMessage, BatchMessage, DetectionsMessage, CameraTask, WatchTask, CameraReport,
                      LiveStep, FrameMessage, StillMessage, PictureMessage, TensorMessage, FoundMessage,
-                     SeenMessage>;
+                     SeenMessage, Delivered>;
 TYPED_TEST_SUITE(Golden, Messages);
 
 TYPED_TEST(Golden, IsReadAndWrittenForTheOldestReader) {
@@ -508,7 +525,8 @@ TEST(GoldenFiles, EachBelongsToAMessageOfToday) {
           "peers",     "expect", "task",        "answer",     "nudge",   "drain",   "chunk",
           "source",    "batch",  "detections",  "take",       "took",    "exited",  "reload_refused",
           "reload",    "die",    "noop_leases", "noops_done", "camera",  "watch",   "camera_report",
-          "live_step", "frame",  "still",       "picture",    "tensor",  "boxes",   "seen"})
+          "live_step", "frame",  "still",       "picture",    "tensor",  "boxes",   "seen",
+          "delivered"})
         names.insert(n);
     names.insert(gone.begin(), gone.end());
     EXPECT_EQ(recorded_messages(), names);
