@@ -8,6 +8,7 @@
 
 #include "common/spelling.hpp"
 #include "common/yaml.hpp"
+#include "common/zone_json.hpp"
 
 namespace sl::pipeline {
 namespace {
@@ -71,32 +72,13 @@ Result<void> check_choice(const Param& p, const Json& value) {
     return {};
 }
 
-Result<schema::Rule> read_rule(const Json& value) {
-    static const std::vector<std::string> keys{"name", "classes", "min_score", "min_frames", "cooldown_s"};
-    schema::Rule rule;
-    if (!value.is_object()) return wrong("parameter rules has " + value.dump() + ", which is no map");
-    for (const auto& [key, unused] : value.items())
-        if (std::find(keys.begin(), keys.end(), key) == keys.end())
-            return wrong("parameter rules has a rule with '" + key + "'", did_you_mean(key, keys));
-    try {
-        rule.name = value.at("name").get<std::string>();
-        rule.classes = value.value("classes", rule.classes);
-        rule.min_score = value.value("min_score", rule.min_score);
-        rule.min_frames = value.value("min_frames", rule.min_frames);
-        rule.cooldown_s = value.value("cooldown_s", rule.cooldown_s);
-    } catch (const nlohmann::json::exception& e) {
-        return wrong("parameter rules has " + value.dump() + ", which is no rule: " + e.what());
-    }
-    if (rule.name.empty() || rule.min_score < 0 || rule.min_score > 1 || rule.min_frames < 1 ||
-        rule.cooldown_s < 0)
-        return wrong("parameter rules has " + value.dump() + ", out of range",
-                     "a rule has a name, min_score 0 to 1, min_frames from 1, cooldown_s from 0");
-    return rule;
+Error in_param(const Param& p, const Error& e) {
+    return wrong("parameter " + p.name + ": " + e.message, e.hint);
 }
 
 // `value` as the parameter's type has it, or what is wrong with it.
 Result<Json> checked(const Param& p, Json value) {
-    const bool list = p.type == "strings" || p.type == "numbers" || p.type == "rules";
+    const bool list = p.type == "strings" || p.type == "numbers" || p.type == "rules" || p.type == "zones";
     if (list && value.is_string()) {
         Json items = Json::array();
         for (const std::string& word : split(value.get<std::string>(), ','))
@@ -110,7 +92,9 @@ Result<Json> checked(const Param& p, Json value) {
     for (const Json& item : list ? value : Json::array({value})) {
         Result<void> ok;
         if (p.type == "rules") {
-            if (auto rule = read_rule(item); !rule) ok = rule.error();
+            if (auto rule = rule_from_json(item); !rule) ok = in_param(p, rule.error());
+        } else if (p.type == "zones") {
+            if (auto zone = zone_from_json(item); !zone) ok = in_param(p, zone.error());
         } else {
             const bool number = p.type == "int" || p.type == "number" || p.type == "numbers";
             ok = number ? check_number(p, item) : check_choice(p, item);
@@ -179,7 +163,8 @@ Result<std::vector<schema::Operation>> operations_of(const std::vector<double>& 
 }
 
 Result<Param> read_param(const YAML::Node& node, const std::string& file) {
-    static const std::vector<std::string> types{"int", "number", "string", "strings", "numbers", "rules"};
+    static const std::vector<std::string> types{"int",     "number", "string", "strings",
+                                                "numbers", "rules",  "zones"};
     const Json map = yaml::to_json(node);
     Param p;
     p.name = map.value("name", "");
@@ -320,6 +305,7 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     }
     spec.pipeline = pipeline;
     spec.preset = preset;
+    spec.preset_version = set->version;
     spec.pools = std::move(*pools);
     spec.operations = std::move(*operations);
     spec.sample_fps = get(v, "sample_fps", defaults.sample_fps);
@@ -328,7 +314,11 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     spec.max_boxes = get(v, "max_boxes", defaults.max_boxes);
     spec.exporters = get(v, "exporters", defaults.exporters);
     spec.rules.clear();
-    for (const Json& item : get(v, "rules", Json::array())) spec.rules.push_back(*read_rule(item));
+    for (const Json& item : get(v, "rules", Json::array())) spec.rules.push_back(*rule_from_json(item));
+    spec.zones.clear();
+    for (const Json& item : get(v, "zones", Json::array())) spec.zones.push_back(*zone_from_json(item));
+    if (auto ok = check_zones(spec.zones, spec.rules); !ok)
+        return wrong("cannot take the job: " + ok.error().message, ok.error().hint);
     spec.video_preset = get(v, "video_preset", defaults.video_preset);
     spec.video_crf = get(v, "video_crf", defaults.video_crf);
     return {};

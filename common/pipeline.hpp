@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 struct Param {
     std::string name;
     std::string stage;  // "detect": the parameter may also be called detect.{name}
-    std::string type;   // int number string strings numbers rules
+    std::string type;   // int number string strings numbers rules zones
     Json default_value;
     std::optional<double> min, max;    // of a number, or of each of numbers
     std::vector<std::string> choices;  // of a string, or of each of strings; empty: any
@@ -59,8 +59,8 @@ struct Fleet {
 };
 
 // Default ← preset ← params, checked against the pipeline's declaration, into `spec`: pipeline, preset,
-// pools, operations, thresholds, exporters, rules and video settings; the rest of `spec` is left alone.
-// invalid_argument names the parameter, the value and what is allowed. A list may be given as "a,b".
+// pools, operations, thresholds, exporters, zones, rules and video settings; the rest of `spec` is left
+// alone. invalid_argument names the parameter, the value and what is allowed. A list may be given as "a,b".
 Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::string& pipeline,
                      const std::string& preset, const nlohmann::json& params, schema::JobSpec& spec);
 

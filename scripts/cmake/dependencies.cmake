@@ -24,6 +24,7 @@ pkg_check_modules(libav REQUIRED IMPORTED_TARGET libavformat libavcodec libavuti
 pkg_check_modules(yaml_cpp REQUIRED IMPORTED_TARGET yaml-cpp)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
 find_package(OpenSSL REQUIRED)
+find_package(date REQUIRED)  # the tz database: g++ 12 has no std::chrono::tzdb
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "schema/codec.hpp"
+#include "workers/annotate/step.hpp"
 
 namespace sl::annotate {
 namespace {
@@ -26,10 +27,11 @@ FrameBoxes frame(std::int64_t n, std::vector<Box> boxes) {
     return {n, 1000 + n * 9000, std::move(boxes)};
 }
 
-class Rules : public testing::Test {
+class RulesTest : public testing::Test {
 protected:
-    Rules() {
+    RulesTest() {
         spec_.job = "01J";
+        spec_.tracker.kind = "none";
         spec_.pools.resize(2);
         spec_.pools[0].classes = {"person", "dog"};
         spec_.pools[1].classes = {"dog", "car"};
@@ -55,7 +57,7 @@ protected:
 
 const std::vector<Box> none, person{box(0, 0.9f)}, weak{box(0, 0.4f)}, dog{box(1, 0.9f)};
 
-TEST_F(Rules, FiresAfterEnoughFramesInARow) {
+TEST_F(RulesTest, FiresAfterEnoughFramesInARow) {
     EXPECT_THAT(fired({person, person}), ElementsAre());
     EXPECT_THAT(fired({person, person, person}), ElementsAre(2));
     EXPECT_THAT(fired({person, person, none, person, person, weak, person, person, dog}), ElementsAre());
@@ -63,12 +65,12 @@ TEST_F(Rules, FiresAfterEnoughFramesInARow) {
     EXPECT_THAT(fired({none, person}), ElementsAre(1)) << "less than one frame is one";
 }
 
-TEST_F(Rules, ScoreAtTheThresholdCounts) {
+TEST_F(RulesTest, ScoreAtTheThresholdCounts) {
     spec_.rules[0].min_frames = 1;
     EXPECT_THAT(fired({{box(0, 0.5f)}, {box(0, 0.4999f)}}), ElementsAre(0));
 }
 
-TEST_F(Rules, RestsForTheCooldownInMediaTime) {
+TEST_F(RulesTest, RestsForTheCooldownInMediaTime) {
     // Fires at frame 2 and rests for ten frames of 100 ms; who stayed all the time is reported right after.
     EXPECT_THAT(fired(std::vector<std::vector<Box>>(30, person)), ElementsAre(2, 12, 22));
     spec_.rules[0].cooldown_s = 0;
@@ -79,13 +81,13 @@ TEST_F(Rules, RestsForTheCooldownInMediaTime) {
     EXPECT_THAT(fired(std::vector<std::vector<Box>>(4, person)), ElementsAre(2, 3));
 }
 
-TEST_F(Rules, RestOutlastsAnAbsence) {
+TEST_F(RulesTest, RestOutlastsAnAbsence) {
     std::vector<std::vector<Box>> boxes(30, none);
     for (const int i : {0, 1, 2, 5, 6, 7, 14, 15, 16}) boxes[std::size_t(i)] = person;
     EXPECT_THAT(fired(boxes), ElementsAre(2, 16)) << "5 to 7 lie within the rest";
 }
 
-TEST_F(Rules, ClassesCountApartAndByName) {
+TEST_F(RulesTest, ClassesCountApartAndByName) {
     spec_.rules[0] = {"any", {}, 0.5, 2, 100};
     EXPECT_THAT(fired({person, dog, person, dog}), ElementsAre());
     EXPECT_THAT(fired({{box(0, 1), box(1, 1)}, {box(0, 1), box(0, 0.8f, 1)}}), ElementsAre(1, 1))
@@ -96,7 +98,7 @@ TEST_F(Rules, ClassesCountApartAndByName) {
     EXPECT_EQ(last_.alerts[0].class_name, "class_7");
 }
 
-TEST_F(Rules, AlertSaysWhatWhereAndWhen) {
+TEST_F(RulesTest, AlertSaysWhatWhereAndWhen) {
     fired({person, person, {box(0, 0.6f, 0, 9), box(0, 0.8f, 0, 7), box(0, 0.8f, 0, 5), box(1, 0.99f)}});
     ASSERT_EQ(last_.alerts.size(), 1u);
     const Alert& alert = last_.alerts[0];
@@ -111,7 +113,7 @@ TEST_F(Rules, AlertSaysWhatWhereAndWhen) {
     EXPECT_EQ(alert.alert, "01J-f5378f880a3bcf49");
 }
 
-TEST_F(Rules, StateHoldsOnlyWhatIsGoingOn) {
+TEST_F(RulesTest, StateHoldsOnlyWhatIsGoingOn) {
     fired({person});
     EXPECT_EQ(last_.next.rules.at("watch/person").seen, 1);
     fired({person, none});
@@ -128,7 +130,7 @@ TEST_F(Rules, StateHoldsOnlyWhatIsGoingOn) {
     EXPECT_EQ(last_.next.last.frame, 19);
 }
 
-TEST_F(Rules, NothingDetectedChangesNothing) {
+TEST_F(RulesTest, NothingDetectedChangesNothing) {
     fired({person, person});
     const auto again = step(spec_, info_, last_.next, {});
     EXPECT_EQ(schema::encode(again.next), schema::encode(last_.next));
@@ -136,7 +138,7 @@ TEST_F(Rules, NothingDetectedChangesNothing) {
 }
 
 // The promise on which chunks rest: wherever a stream is cut, the same alerts and the same state come out.
-TEST_F(Rules, CutsChangeNothing) {
+TEST_F(RulesTest, CutsChangeNothing) {
     std::mt19937 random(7);
     const auto below = [&](unsigned n) { return unsigned(random() % n); };
     std::size_t total = 0;

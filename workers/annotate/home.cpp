@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/log.hpp"
-#include "workers/annotate/rules.hpp"
+#include "workers/annotate/step.hpp"
 
 namespace sl::annotate {
 
@@ -241,7 +241,7 @@ void Home::take_turn(Gather& g, bus::Envelope& e, worker::BusApi& api) {
     if (!before || !detections) return fail(g, before ? detections.error() : before.error(), api);
     Stepped stepped = annotate::step(g.lease.spec, g.lease.stream, *before, *detections);
     g.before = std::move(*before);
-    g.detections = std::move(*detections);
+    g.detections = std::move(stepped.tracked);
     g.phase = Phase::stepping;
     schema::Step m;
     m.token = g.lease.token;

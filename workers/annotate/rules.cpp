@@ -59,10 +59,10 @@ std::string alert_id(const schema::JobSpec& spec, const schema::StreamInfo& info
 }
 
 void apply(const schema::JobSpec& spec, const schema::StreamInfo& info, const schema::Rule& rule,
-           const schema::FrameBoxes& frame, Stepped& out) {
+           const schema::FrameBoxes& frame, std::map<std::string, schema::RuleState>& states,
+           std::vector<schema::Alert>& alerts) {
     const Strongest seen = hits(spec, rule, frame);
     const std::string prefix = rule.name + "/";
-    auto& states = out.next.rules;
     for (auto it = states.lower_bound(prefix); it != states.end() && it->first.starts_with(prefix);) {
         const bool hit = seen.contains(it->first.substr(prefix.size()));
         if (!hit) it->second.seen = 0;
@@ -76,21 +76,28 @@ void apply(const schema::JobSpec& spec, const schema::StreamInfo& info, const sc
         if (state.seen < needed || frame.pts < state.rest_until) continue;
         state.rest_until = rested(frame.pts, rule.cooldown_s, info.time_base);
         const double time_s = double(frame.pts - info.start_pts) * info.time_base.num / info.time_base.den;
-        out.alerts.push_back({alert_id(spec, info, rule, name, frame.frame), spec.job, info.name, rule.name,
-                              name, frame.frame, time_s, box});
+        alerts.push_back({alert_id(spec, info, rule, name, frame.frame), spec.job, info.name, rule.name, name,
+                          frame.frame, time_s, box});
     }
 }
 
 }  // namespace
 
-Stepped step(const schema::JobSpec& spec, const schema::StreamInfo& info, const schema::StreamState& before,
-             const schema::Detections& detections) {
-    Stepped out{before, {}};
-    for (const schema::FrameBoxes& frame : detections.frames)
-        for (const schema::Rule& rule : spec.rules) apply(spec, info, rule, frame, out);
-    if (!detections.frames.empty()) out.next.last = detections.frames.back();
-    out.next.detected += std::int64_t(detections.frames.size());
-    return out;
+Rules::Rules(const schema::JobSpec& spec, const schema::StreamInfo& info) : spec_(spec), info_(info) {}
+
+Result<void> Rules::load(const schema::StreamState& state) {
+    state_.rules = state.rules;
+    return {};
+}
+
+void Rules::save(schema::StreamState& state) const {
+    state.rules = state_.rules;
+}
+
+void Rules::apply(const schema::FrameBoxes& tracked, const schema::FrameBoxes&,
+                  std::vector<schema::Alert>& alerts, std::vector<std::string>&) {
+    for (const schema::Rule& rule : spec_.rules)
+        annotate::apply(spec_, info_, rule, tracked, state_.rules, alerts);
 }
 
 }  // namespace sl::annotate

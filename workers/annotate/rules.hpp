@@ -1,26 +1,40 @@
-// Rules: the ordered step of a stream, from its state before a chunk and the chunk's detections to the state
-// after it and the alerts. Pure and deterministic: a stream gives the same alerts wherever it is cut.
+// Rules: which alerts a stream gives. The part of the ordered step behind the tracker, in media time. Pure
+// and deterministic: a stream gives the same alerts wherever it is cut, and whoever decides.
+//
+//   Rules rules(spec, info);
+//   rules.load(before);                          // as save() left it
+//   for each detected frame, in order: rules.apply(tracked, raw, alerts, traces);
+//   rules.save(after);
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "schema/result.hpp"
 #include "schema/types.hpp"
 
 namespace sl::annotate {
 
-struct Stepped {
-    schema::StreamState next;
-    std::vector<schema::Alert> alerts;  // by frame, then in the order of spec.rules, then by class name
-};
+class Rules {
+public:
+    // Both are copied from. Names of rules and zones are unique: admission sees to it (common/zone_json.hpp).
+    Rules(const schema::JobSpec& spec, const schema::StreamInfo& info);
 
-// Applies spec.rules to every detected frame, in order. Each rule counts per class name: a frame with a box
-// of the class and at least min_score is a hit, one without begins the count anew; at min_frames hits in a
-// row the rule fires, unless it rests. It rests for cooldown_s of media time from the frame that fired; hits
-// count on while it rests, so what stays in the picture is reported again when the rest ends.
-//
-// Names of rules must be unique in a job and hold no '/' (the state's keys are "rule/class"): admission sees
-// to it. Classes are known by name: the same name in two pools is one class.
-Stepped step(const schema::JobSpec& spec, const schema::StreamInfo& info, const schema::StreamState& before,
-             const schema::Detections& detections);
+    // bad_message: the state was not written by save().
+    Result<void> load(const schema::StreamState& state);
+    void save(schema::StreamState& state) const;
+
+    // One detected frame. `tracked`: what is shown: boxes of at least spec.confidence, with their tracks (0
+    // everywhere: there is no tracker, and rules work by class). `raw`: all that was detected, for the
+    // traces. Appends the alerts by the order of spec.rules, then by track and class name; and the traces,
+    // JSON objects as PROTOCOL.md section 9.1 has them, of the tracks that ended or alerted.
+    void apply(const schema::FrameBoxes& tracked, const schema::FrameBoxes& raw,
+               std::vector<schema::Alert>& alerts, std::vector<std::string>& traces);
+
+private:
+    const schema::JobSpec spec_;
+    const schema::StreamInfo info_;
+    schema::StreamState state_;
+};
 
 }  // namespace sl::annotate

@@ -5,6 +5,7 @@
 
 #include "common/log.hpp"
 #include "common/media/media.hpp"
+#include "common/tracking.hpp"
 #include "workers/preprocess/letterbox.hpp"
 
 namespace sl::preprocess {
@@ -56,7 +57,7 @@ private:
             m.dropped = missing;
             m.canvas_width = chunk_.stream.width;
             m.canvas_height = chunk_.stream.height;
-            m.confidence = chunk_.spec.confidence;
+            m.confidence = detect_confidence(chunk_.spec, chunk_.stream.source);
             m.nms = chunk_.spec.nms;
             m.classes = chunk_.spec.classes;
             m.max_boxes = chunk_.spec.max_boxes;
