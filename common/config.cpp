@@ -36,6 +36,10 @@ void fields(V& v, Security& s) {
     v("keys", s.keys), v("insecure", s.insecure);
 }
 template <typename V>
+void fields(V& v, Secrets& s) {
+    v("file", s.file);
+}
+template <typename V>
 void fields(V& v, Redis& s) {
     v("url", s.url);
 }
@@ -75,8 +79,8 @@ void fields(V& v, Log& s) {
 }
 template <typename V>
 void fields(V& v, Config& c) {
-    v("fleet", c.fleet), v("broker", c.broker), v("security", c.security), v("redis", c.redis),
-        v("postgres", c.postgres);
+    v("fleet", c.fleet), v("broker", c.broker), v("security", c.security), v("secrets", c.secrets);
+    v("redis", c.redis), v("postgres", c.postgres);
     v("audit", c.audit), v("roots", c.roots), v("output", c.output), v("models", c.models);
     v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts), v("log", c.log);
 }

@@ -26,6 +26,9 @@ struct Security {
     std::string keys;       // key file (`sightline keys`); empty: only this host can connect
     bool insecure = false;  // listen for other hosts without keys
 };
+struct Secrets {
+    std::string file;  // users and passwords by name, YAML; empty: from the environment only
+};
 struct Redis {
     std::string url = "redis://127.0.0.1:6379/0";  // or unix:///path/redis.sock
 };
@@ -81,6 +84,7 @@ struct Config {
     Fleet fleet;
     Broker broker;
     Security security;
+    Secrets secrets;
     Redis redis;
     Postgres postgres;
     Audit audit;
