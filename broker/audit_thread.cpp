@@ -35,6 +35,11 @@ void AuditThread::feed(const std::vector<store::LogEntry>& entries) {
     fed_.put(room ? entries : std::vector<store::LogEntry>{});
 }
 
+void AuditThread::ask_registry() {
+    registry_wanted_ = true;
+    feed({});
+}
+
 std::vector<store::LogEntry> AuditThread::fed_after(store::LogId at) {
     std::vector<store::LogEntry> found;
     while (found.size() < append_most) {
@@ -88,7 +93,15 @@ bool AuditThread::copy() {
 void AuditThread::run() {
     name_thread("broker.audit");
     while (!stop_) {
-        const bool all = copy();
+        bool all = copy();
+        if (all && registry_wanted_) {
+            auto registry = audit_.registry();
+            all = bool(registry);  // not yet: asked again
+            if (registry) {
+                registry_wanted_ = false;
+                registry_.put(std::move(*registry));
+            }
+        }
         // Rung when there is more; otherwise look again now and then, for a trail that was away.
         pollfd p{fed_.fd(), POLLIN, 0};
         ::poll(&p, 1, all ? 5000 : 500);

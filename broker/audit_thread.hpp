@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -21,6 +22,10 @@ public:
     // Entries that are in the log now. While this thread keeps up it need not read them from there.
     void feed(const std::vector<store::LogEntry>& entries);
     store::LogId position() const;  // everything up to it is kept
+    // Asks, until it is answered, for the registry that the trail keeps, once it has all of today's log;
+    // then registry() has it, once.
+    void ask_registry();
+    std::optional<store::Registry> registry() { return registry_.try_take(); }
     bool away() const { return away_; }
     std::string why() const;
 
@@ -34,6 +39,8 @@ private:
     store::Audit& audit_;
     const bool dedup_;
     Mailbox<std::vector<store::LogEntry>> fed_;
+    Mailbox<store::Registry> registry_;
+    std::atomic<bool> registry_wanted_{false};
     std::atomic<std::size_t> waiting_{0};  // entries in it
     bool behind_ = true;                   // something in the log was not fed; of this thread alone
     std::atomic<bool> away_{false}, stop_{false};

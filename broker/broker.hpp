@@ -42,6 +42,7 @@ struct Options {
     bool drop_lru = false;  // when so many wait the next one takes the place of the one that waits longest
     DispatchLimits limits;
     Retention retention;
+    std::vector<std::string> cameras;  // laid over the registry at the start: JSON maps as of camera_set
     std::int64_t round_ms = 250;
     bool judge = true;                   // false: workers are threads of this process and cannot die alone
     std::int64_t sweep_delay_ms = 5000;  // a zombie may still write a part for this long

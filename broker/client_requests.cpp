@@ -2,38 +2,14 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
-#include <type_traits>
-#include <utility>
 
 #include "broker/core.hpp"
+#include "broker/request_field.hpp"
 #include "common/files.hpp"
 #include "common/log.hpp"
 
 namespace sl::broker {
 namespace {
-
-// A field of a request, with its default; a wrong type is an error that names it.
-template <typename T>
-Result<T> field(const Json& body, const char* name, T fallback) {
-    const auto it = body.find(name);
-    if (it == body.end()) return fallback;
-    try {
-        if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {  // nlohmann would wrap it around
-            const bool fits = it->is_number_unsigned()
-                                  ? std::in_range<T>(it->get<std::uint64_t>())
-                                  : it->is_number_integer() && std::in_range<T>(it->get<std::int64_t>());
-            if (!fits)
-                return Error{Errc::invalid_argument,
-                             "field '" + std::string(name) + "' is no integer of its range",
-                             "see PROTOCOL.md section 3"};
-        }
-        return it->get<T>();
-    } catch (const Json::exception&) {
-        return Error{Errc::invalid_argument,
-                     "field '" + std::string(name) + "' has the wrong type (" + it->type_name() + ")",
-                     "see PROTOCOL.md section 3"};
-    }
-}
 
 Result<schema::Input> input_from(const Json& v, const char* what) {
     if (!v.is_object())
@@ -95,8 +71,9 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
             reply = error_reply({Errc::bad_message, "cannot read a request with text that is no UTF-8", ""});
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
-            static const std::set<std::string> changes{"submit", "submit_many", "cancel",
-                                                       "retry",  "forget",      "prune"};
+            static const std::set<std::string> changes{
+                "submit",     "submit_many",   "cancel",   "retry",       "forget",   "prune",
+                "camera_set", "camera_remove", "zone_set", "zone_remove", "rule_set", "rule_remove"};
             const bool change = changes.contains(e->type());
             auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
@@ -191,6 +168,7 @@ Result<schema::JobSpec> Core::specify(const Json& body) const {
     const auto params = body.value("params", Json::object());
     if (!params.is_object()) return Error{Errc::invalid_argument, "params must be a map", ""};
     if (auto ok = catalogue_.resolve(*pipeline, *preset, params, spec); !ok) return ok.error();
+    if (spec.inputs.size() == 1) cameras_.lay_zones(spec.inputs.front().path, spec);
     if (*priority < -100 || *priority > 100)
         return Error{Errc::invalid_argument,
                      "priority " + std::to_string(*priority) + " is outside -100 … 100", ""};
@@ -481,6 +459,7 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
         return Json{{"models", models}};
     }
     if (type == "health") return health_view();
+    if (auto reply = camera_request(type, body)) return std::move(*reply);
     return Error{Errc::bad_message, "there is no request '" + type + "'", "see PROTOCOL.md section 3"};
 }
 

@@ -19,12 +19,20 @@ Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& o
       workers_(bus::make_socket(context, bus::Kind::workers_router, &options.security)),
       events_(bus::make_socket(context, bus::Kind::events_xpub, &options.security)),
       gate_(context, &options.security),
-      table_(std::move(table)) {
+      table_(std::move(table)),
+      cameras_(table_) {
     table_.retain(options_.retention);
+}
+
+Result<void> Core::load_cameras(const store::Records& records) {
+    if (auto ok = cameras_.load(records, Clock::now()); !ok) return ok;
     // After a take-over the workers that hold leases get time to say so. A table without leases needs none.
-    const auto leases = table_.leases();
-    quiet_until_ = Clock::now() + (leases.empty() ? Clock::duration{} : rounds(4));
-    for (const auto& [token, holder] : leases) granted_[token] = quiet_until_;
+    const auto held = leases();
+    quiet_until_ = Clock::now() + (held.empty() ? Clock::duration{} : rounds(4));
+    for (const auto& [token, holder] : held) granted_[token] = quiet_until_;
+    if (!cameras_.registry_known()) audit_.ask_registry();
+    configured_cameras();
+    return {};
 }
 
 Result<void> Core::bind() {
@@ -54,6 +62,8 @@ Result<void> Core::run(int stop_fd) {
         if (now - tick > rounds(2)) quiet_until_ = std::max(quiet_until_, now + rounds(4));
         tick = now;
         while (auto outcome = store_.outcomes().try_take()) durable(std::move(*outcome));
+        if (!store_.away())
+            if (const auto registry = audit_.registry()) take_registry(*registry);
         // Bounded turns, so that no socket starves another.
         // Of one batch; what comes after waits in the sockets.
         const auto room = [&] { return journal_.bytes < 64u << 20 && journal_.log.size() < 20'000; };
@@ -71,6 +81,7 @@ Result<void> Core::run(int stop_fd) {
         if (now >= quiet_until_) {
             if (!store_.away() && now >= judge_at_) {  // its verdicts could not be kept (rule 28)
                 judge();
+                tend_cameras(now);
                 judge_at_ = now + rounds(0.2);  // it looks at every lease
             }
             tend_pools(now);
@@ -193,8 +204,8 @@ void Core::judge() {
     const auto now = Clock::now();
     if (options_.judge)
         for (const auto& worker : members_.silent(now, rounds(2.5))) lose(worker, "worker.lost");
-    const auto leases = table_.leases();
-    for (const auto& [token, holder] : leases) {
+    const auto all = leases();
+    for (const auto& [token, holder] : all) {
         const Member* m = members_.find(holder);
         if (m && m->held.contains(token)) {
             granted_[token] = now;
@@ -208,8 +219,8 @@ void Core::judge() {
             release(token, holder);
         }
     }
-    if (granted_.size() > 1000 + 2 * leases.size())
-        std::erase_if(granted_, [&](const auto& g) { return !table_.current(g.first); });
+    if (granted_.size() > 1000 + 2 * all.size())
+        std::erase_if(granted_, [&](const auto& g) { return !current(g.first); });
 }
 
 void Core::lose(const std::string& worker, const char* kind) {
@@ -222,14 +233,15 @@ void Core::lose(const std::string& worker, const char* kind) {
             .dump(-1, ' ', false, Json::error_handler_t::replace));
     members_.erase(worker, Clock::now());
     peers_changed_ = true;
-    for (const auto& [token, holder] : table_.leases())
+    judge_at_ = {};  // what it held goes to others at once
+    for (const auto& [token, holder] : leases())
         if (holder == worker) release(token, holder);
 }
 
 void Core::release(const schema::Token& token, const std::string& holder) {
     granted_.erase(token);
     if (options_.test_off.contains("reissue")) return;
-    table_.lost(token, journal_);
+    lost(token);
     ++releases_;
     released_.emplace(token, holder);
     while (released_.size() > 1000) released_.erase(released_.begin());  // ULIDs: of the oldest job
@@ -238,6 +250,21 @@ void Core::release(const schema::Token& token, const std::string& holder) {
 // A lease runs from when its holder can know of it: the batch that records it may take longer than a lease.
 void Core::begin_lease(const schema::Token& token) {
     if (const auto at = granted_.find(token); at != granted_.end()) at->second = Clock::now();
+}
+
+std::vector<std::pair<schema::Token, std::string>> Core::leases() const {
+    auto all = table_.leases();
+    auto live = cameras_.leases();
+    std::move(live.begin(), live.end(), std::back_inserter(all));
+    return all;
+}
+
+bool Core::current(const schema::Token& token) const {
+    return is_live(token) ? cameras_.current(token) : table_.current(token);
+}
+
+void Core::lost(const schema::Token& token) {
+    is_live(token) ? cameras_.lost(token, journal_) : table_.lost(token, journal_);
 }
 
 void Core::grant() {
@@ -408,6 +435,7 @@ Result<void> run_broker(zmq::context_t& context, store::JobStore& jobs, store::J
                 StoreThread store_thread(jobs, id, lead->epoch, options.lead_ttl_ms);
                 Core core(options.endpoint.starts_with("inproc://") ? context : own, catalogue, options,
                           store_thread, audit_thread, std::move(table), lead->epoch);
+                if (auto ok = core.load_cameras(*records); !ok) return ok;
                 if (auto ok = core.bind(); !ok) return ok;
                 core.publish_backlog(entries);
                 log::info("leading", "broker={} epoch={} endpoint={} log={}", id, lead->epoch,

@@ -1,5 +1,6 @@
 // Core: the loop thread of a leading broker. Split over files by who speaks: core.cpp (loop, commits,
-// events, leases), worker_messages.cpp, client_requests.cpp, job_view.cpp.
+// events, leases), worker_messages.cpp, client_requests.cpp, job_view.cpp, pool_requests.cpp; live work:
+// camera_leases.cpp (what workers say and are told), camera_requests.cpp.
 #pragma once
 
 #include <deque>
@@ -12,6 +13,7 @@
 
 #include "broker/audit_thread.hpp"
 #include "broker/broker.hpp"
+#include "broker/camera_table.hpp"
 #include "broker/pools.hpp"
 #include "broker/store_thread.hpp"
 #include "common/bus/endpoint.hpp"
@@ -28,6 +30,7 @@ public:
     Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store,
          AuditThread& audit, JobTable table, std::uint64_t epoch);
 
+    Result<void> load_cameras(const store::Records& records);  // first
     Result<void> bind();
     Result<void> run(int stop_fd);  // stale: the lead is lost
 
@@ -45,6 +48,9 @@ private:
     void lose(const std::string& worker, const char* kind);
     void release(const schema::Token& token, const std::string& holder);
     void begin_lease(const schema::Token& token);
+    std::vector<std::pair<schema::Token, std::string>> leases() const;  // of jobs and of cameras
+    bool current(const schema::Token& token) const;
+    void lost(const schema::Token& token);
     void grant();
     void grant_noops();
     void carry_out(const Grant& grant);
@@ -54,6 +60,25 @@ private:
     Clock::duration rounds(double n) const {
         return std::chrono::duration_cast<Clock::duration>(std::chrono::milliseconds(options_.round_ms) * n);
     }
+
+    // --- camera_leases.cpp
+    void tend_cameras(Clock::time_point now);
+    void tell_holders(const LiveCamera& camera);
+    void on_report(const schema::CameraReport& report);
+    void on_step(const std::string& worker, const schema::LiveStep& step, schema::Bytes state);
+    void take_registry(const store::Registry& registry);
+    void configured_cameras();
+
+    // --- camera_requests.cpp
+    std::optional<Result<Json>> camera_request(const std::string& type, const Json& body);
+    Result<Json> camera_set(const Json& body);
+    Result<void> register_camera(schema::Camera camera);
+    Result<Json> change_zones(const std::string& type, const Json& body);
+    Result<void> set_zones(const std::string& of, ZonesRecord zones);
+    Result<Json> explain(const Json& body) const;
+    Json camera_view(const LiveCamera& camera, bool whole) const;
+    void live_health(
+        const std::function<void(const std::string&, bool, const std::string&, bool)>& part) const;
 
     // --- pool_requests.cpp
     Json pools_view() const;
@@ -105,6 +130,7 @@ private:
     zmq::socket_t jobs_, workers_, events_;
     bus::Gate gate_;
     JobTable table_;
+    CameraTable cameras_;
     Members members_;
     Pools pools_;
 
@@ -136,6 +162,7 @@ private:
     std::map<schema::Token, std::string> released_;  // the last ones, and from whom
     std::set<std::string> complained_;
     std::deque<double> durations_s_;  // of the last jobs, for the predicted start
+    Clock::time_point balanced_{};    // when a working lease of a camera was last moved
 };
 
 }  // namespace sl::broker

@@ -152,6 +152,12 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
     return successor();
 }
 
+void JobTable::record_alert(schema::Alert alert, Journal& j) {
+    alert.decided_ns = now_ns();
+    event(j, "alert." + alert.stream, "alert", alert.job, alert_json(alert));
+    undelivered_.push_back({last_id_, std::move(alert)});
+}
+
 Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts, schema::Counters counters,
                             Journal& j) {
     if (const Chunk* c = chunk(token); c && c->state == ChunkState::done && c->token == token)

@@ -125,6 +125,8 @@ public:
     store::LogId delivered_upto() const { return delivered_; }
     store::LogId last_id() const { return last_id_; }
 
+    // Into the log and the outbox: an alert that no chunk's step decided.
+    void record_alert(schema::Alert alert, Journal& j);
     // An event that is no job transition (worker joined, lost).
     void event(Journal& j, std::string topic, std::string kind, std::string job, const std::string& body,
                bool audit = true);

@@ -151,6 +151,7 @@ Json Core::health_view() const {
              std::to_string(n) + (n == 1 ? " worker" : " workers") +
                  (n > 0 && !served ? ", resting after failures" : ""));
     }
+    live_health(part);
     part("alerts", table_.undelivered_count() < 100000,
          std::to_string(table_.undelivered_count()) + " undelivered", false);
     std::size_t dead = 0;

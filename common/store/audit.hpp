@@ -6,10 +6,18 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "common/store/job_store.hpp"
 
 namespace sl::store {
+
+// The cameras and zones that a trail keeps beside its rows.
+struct Registry {
+    bool kept = false;                 // false: this trail keeps none
+    std::vector<std::string> cameras;  // bodies as of camera.set
+    std::vector<std::string> zones;    // bodies as of zones.set
+};
 
 class Audit {
 public:
@@ -19,6 +27,8 @@ public:
     // Keeps every entry with audit == true and moves the position to the last entry of the span, atomically.
     // Entries at or before the position are skipped.
     virtual Result<void> append(std::span<const LogEntry> entries) = 0;
+    // What the rows so far say is registered.
+    virtual Result<Registry> registry() { return Registry{}; }
 };
 
 // JSON lines, appended and fsynced; a torn last line of a crash is cut off at open, and the position is that
@@ -35,8 +45,8 @@ struct PostgresOptions {
 // Applies the numbered migrations (compiled in from schema/postgres/*.sql) under an advisory lock at the
 // first connection, which is made at first use, and again after a loss; Errc::unavailable until then. What
 // waiting cannot mend (password, database, a newer schema) is invalid_argument or unsupported_version.
-// Writers that compete take turns. A text that PostgreSQL refuses (broken UTF-8, NUL, a body that is no JSON)
-// is mended.
+// The tables of cameras and zones are kept in the same transaction. Writers that compete take turns. A text
+// that PostgreSQL refuses (broken UTF-8, NUL, a body that is no JSON) is mended.
 Result<std::unique_ptr<Audit>> postgres_audit(const PostgresOptions& options);
 
 }  // namespace sl::store

@@ -129,6 +129,23 @@ public:
         return {};
     }
 
+    Result<Registry> registry() override {
+        return guarded<Registry>("cannot read the registry of cameras", [&] {
+            pqxx::work tx(*connection_);
+            Registry all;
+            all.kept = true;
+            for (const auto& row : tx.exec_params(
+                     "SELECT spec FROM sightline.cameras WHERE fleet = $1 ORDER BY camera", fleet_))
+                all.cameras.push_back(row[0].as<std::string>());
+            for (const auto& row :
+                 tx.exec_params(R"(SELECT jsonb_build_object('of', "of", 'zones', zones, 'rules', rules))"
+                                R"( FROM sightline.zones WHERE fleet = $1 ORDER BY "of")",
+                                fleet_))
+                all.zones.push_back(row[0].as<std::string>());
+            return all;
+        });
+    }
+
 private:
     // Connects when needed, runs `body`, and turns what pqxx throws into an Error.
     template <typename T, typename Body>
@@ -234,9 +251,33 @@ private:
             }
             stream.complete();
         }
+        for (const LogEntry& entry : entries)
+            if (entry.audit && entry.id > position) keep(tx, cleaned ? clean(entry) : entry);
         tx.exec_params("UPDATE sightline.position SET epoch = $2, n = $3 WHERE fleet = $1", fleet_,
                        bigint(entries.back().id.epoch), bigint(entries.back().id.n));
         tx.commit();
+    }
+
+    // What the event says of the registry.
+    void keep(pqxx::work& tx, const LogEntry& entry) {
+        if (entry.kind == "camera.set")
+            tx.exec_params(
+                "INSERT INTO sightline.cameras SELECT $1, b->>'camera', b, (b->>'revision')::bigint, $3 "
+                "FROM (SELECT $2::jsonb AS b) AS body ON CONFLICT (fleet, camera) DO UPDATE "
+                "SET spec = excluded.spec, revision = excluded.revision, changed = excluded.changed",
+                fleet_, entry.body, timestamp(entry.time_ns));
+        else if (entry.kind == "camera.removed")
+            tx.exec_params("DELETE FROM sightline.cameras WHERE fleet = $1 AND camera = $2::jsonb->>'camera'",
+                           fleet_, entry.body);
+        else if (entry.kind == "zones.set")
+            tx.exec_params(
+                "INSERT INTO sightline.zones SELECT $1, b->>'of', b->'zones', b->'rules', $3 "
+                "FROM (SELECT $2::jsonb AS b) AS body ON CONFLICT (fleet, \"of\") DO UPDATE "
+                "SET zones = excluded.zones, rules = excluded.rules, changed = excluded.changed",
+                fleet_, entry.body, timestamp(entry.time_ns));
+        if (entry.kind == "zones.set")  // none left: no row
+            tx.exec_params("DELETE FROM sightline.zones WHERE fleet = $1 AND zones = '[]' AND rules = '[]'",
+                           fleet_);
     }
 
     std::string dsn_;
