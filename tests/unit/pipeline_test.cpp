@@ -154,7 +154,7 @@ TEST_F(PipelineTest, ListsSayWhatTheProtocolPromises) {
         for (const char* key : {"name", "type", "default", "help"}) EXPECT_TRUE(param.contains(key)) << param;
     std::vector<std::string> names;
     for (const Preset& preset : catalog.presets) names.push_back(to_json(preset)["name"]);
-    EXPECT_THAT(names, ElementsAre("default", "fast", "noop", "people", "transcode"));
+    EXPECT_THAT(names, ElementsAre("default", "fast", "live", "noop", "people", "transcode"));
 }
 
 TEST(PipelineFiles, WrongOnesAreNamedWithTheirLine) {

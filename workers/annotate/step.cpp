@@ -20,12 +20,10 @@ Stepped step(const schema::JobSpec& spec, const schema::StreamInfo& info, const 
 
     Stepped out{before, {}, {{}, detections.dropped}, {}};
     for (const schema::FrameBoxes& frame : detections.frames) {
-        schema::FrameBoxes shown{frame.frame, frame.pts, tracker.update(frame)};
+        const schema::FrameBoxes followed{frame.frame, frame.pts, tracker.update(frame)};
+        schema::FrameBoxes shown = followed;
         std::erase_if(shown.boxes, [&](const schema::Box& b) { return b.score < float(spec.confidence); });
-        schema::FrameBoxes followed = shown;
-        if (tracking.kind != "none")
-            std::erase_if(followed.boxes, [](const schema::Box& b) { return b.track == 0; });
-        rules.apply(followed, frame, out.alerts, out.traces);
+        rules.apply(shown, followed, out.alerts, out.traces);
         out.tracked.frames.push_back(std::move(shown));
     }
     rules.save(out.next);

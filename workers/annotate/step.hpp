@@ -14,7 +14,7 @@ struct Stepped {
     schema::StreamState next;
     std::vector<schema::Alert> alerts;  // by frame, then as Rules::apply orders them
     // What is shown, counted and exported of each detected frame: boxes of at least spec.confidence. Those
-    // that no track counts (yet) have track 0; rules do not see them, unless there is no tracker at all.
+    // that no track counts (yet) have track 0: only rules about class names see them.
     schema::Detections tracked;
     std::vector<std::string> traces;  // JSON objects: as Rules::apply tells them
 };
