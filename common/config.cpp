@@ -74,6 +74,10 @@ void fields(V& v, Alerts& s) {
     v("targets", s.targets);
 }
 template <typename V>
+void fields(V& v, Snapshots& s) {
+    v("root", s.root), v("path", s.path), v("max_mb", s.max_mb), v("max_hours", s.max_hours);
+}
+template <typename V>
 void fields(V& v, Log& s) {
     v("level", s.level), v("format", s.format), v("max_mb", s.max_mb);
 }
@@ -82,7 +86,7 @@ void fields(V& v, Config& c) {
     v("fleet", c.fleet), v("broker", c.broker), v("security", c.security), v("secrets", c.secrets);
     v("redis", c.redis), v("postgres", c.postgres);
     v("audit", c.audit), v("roots", c.roots), v("output", c.output), v("models", c.models);
-    v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts), v("log", c.log);
+    v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts), v("snapshots", c.snapshots), v("log", c.log);
 }
 
 struct Findings {

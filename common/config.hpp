@@ -74,6 +74,13 @@ struct Target {
 struct Alerts {
     std::vector<Target> targets = {{"log", "log", {}, 0, 0, "{}"}};
 };
+// Pictures of alerts, of cameras that want them: JPEG files of one folder.
+struct Snapshots {
+    std::string root;                 // name of a root; empty: the output's
+    std::string path = "snapshots";   // folder below it
+    std::int64_t max_mb = 512;        // then the oldest go
+    std::int64_t max_hours = 72;      // and what is older
+};
 struct Log {
     std::string level = "info";   // trace debug info warn error off
     std::string format = "auto";  // auto (text on a terminal, else json), text, json
@@ -94,6 +101,7 @@ struct Config {
     Limits limits;
     Retention retention;
     Alerts alerts;
+    Snapshots snapshots;
     Log log;
 
     std::string file;  // where it was read from; empty: built-in defaults (not a key)

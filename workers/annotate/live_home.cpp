@@ -347,8 +347,8 @@ void LiveHome::on_tick(Clock::time_point now, worker::BusApi& api) {
     for (auto& [camera, w] : watches_) advance(w, now, api);
     // Where nobody can take over there is nothing to wait for.
     if (api.draining() && !api.serves(pool_name))
-        std::erase_if(watches_, [&](auto& entry) {
-            Watch& w = entry.second;
+        std::erase_if(watches_, [&](const auto& entry) {
+            const Watch& w = entry.second;
             if (w.request != 0 || !w.alerts.empty()) return false;
             api.release(w.lease.token);
             return true;

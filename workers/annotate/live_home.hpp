@@ -6,6 +6,7 @@
 // Bus thread only, but for pictures of alerts, which the work thread encodes.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
