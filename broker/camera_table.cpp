@@ -50,7 +50,10 @@ void CameraTable::event(const LiveCamera& c, const char* kind, const std::string
 void CameraTable::set(schema::Camera camera, schema::JobSpec spec, Clock::time_point now, Journal& j) {
     const auto [at, fresh] = cameras_.try_emplace(camera.camera);
     LiveCamera& c = at->second;
-    if (!fresh) {
+    if (fresh) {
+        c.connection.token = {camera.camera, "camera"};
+        c.watch.token = {camera.camera, "watch"};
+    } else {
         camera.revision = c.camera.revision;
         if (camera == c.camera && schema::encode(spec) == schema::encode(c.spec)) return;
     }

@@ -72,6 +72,8 @@ int serve_broker(cli::Context& c) {
                          kept.failed_work_hours * hour_ns};
     options.keep_log = std::size_t(kept.log_entries);
     options.keep_log_bytes = std::size_t(kept.log_mb) << 20;
+    for (const auto& camera : nlohmann::json::parse(config->cameras))
+        options.cameras.push_back(camera.dump());
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/camera_json.hpp"
 #include "common/spelling.hpp"
 #include "common/yaml.hpp"
 
@@ -86,7 +87,8 @@ void fields(V& v, Config& c) {
     v("fleet", c.fleet), v("broker", c.broker), v("security", c.security), v("secrets", c.secrets);
     v("redis", c.redis), v("postgres", c.postgres);
     v("audit", c.audit), v("roots", c.roots), v("output", c.output), v("models", c.models);
-    v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts), v("snapshots", c.snapshots), v("log", c.log);
+    v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts);
+    v.cameras("cameras", c.cameras), v("snapshots", c.snapshots), v("log", c.log);
 }
 
 struct Findings {
@@ -116,6 +118,25 @@ public:
             text = yaml::to_json(node).dump();
         else
             mistake(node, key, "must be a map");
+    }
+
+    void cameras(const char* key, std::string& text) {
+        known_.push_back(key);
+        const YAML::Node node = take(key);
+        if (!node.IsDefined()) return;
+        if (!node.IsSequence() && !node.IsNull()) return mistake(node, key, "must be a list of cameras");
+        Json list = Json::array();
+        for (const auto& item : node) {
+            const nlohmann::json camera(yaml::to_json(item));
+            for (const auto& [field, unused] : camera.items())
+                if (const auto& known = camera_fields(); !std::count(known.begin(), known.end(), field))
+                    mistake(item, key, "has a '" + field + "'; " + did_you_mean(field, known));
+            schema::Camera checked;
+            if (const auto ok = lay_camera(camera, checked); !ok)
+                mistake(item, key, "has '" + checked.camera + "': " + ok.error().text());
+            list.push_back(yaml::to_json(item));
+        }
+        text = list.dump();
     }
 
     template <typename T>
@@ -209,6 +230,7 @@ public:
         out[key] = write(value);
     }
     void object(const char* key, std::string& text) { out[key] = Json::parse(text); }
+    void cameras(const char* key, std::string& text) { out[key] = Json::parse(text); }
 
 private:
     template <typename T>
@@ -323,6 +345,12 @@ void check(const Config& c, Findings& findings) {
     at_least("retention.failed_work_hours", c.retention.failed_work_hours, 0);
     at_least("retention.log_entries", c.retention.log_entries, 1000);
     at_least("retention.log_mb", c.retention.log_mb, 1);
+    if (!c.snapshots.root.empty()) one_of("snapshots.root", c.snapshots.root, names);
+    const std::filesystem::path pictures(c.snapshots.path);
+    require(pictures.is_relative() && std::find(pictures.begin(), pictures.end(), "..") == pictures.end(),
+            "snapshots.path", quoted(c.snapshots.path) + "must be a folder below its root, without '..'");
+    at_least("snapshots.max_mb", c.snapshots.max_mb, 1);
+    at_least("snapshots.max_hours", c.snapshots.max_hours, 1);
     at_least("log.max_mb", c.log.max_mb, 1);
     require(c.limits.chunks_in_flight > 0, "limits.chunks_in_flight", "must be at least 1");
     require(c.limits.home_slots > 1, "limits.home_slots",
@@ -335,6 +363,8 @@ void check(const Config& c, Findings& findings) {
                 it + "whose min_score is not 0 to 1");
         require(target.max_per_minute >= 0, "alerts.targets", it + "whose max_per_minute is negative");
     }
+    require(c.cameras == "[]" || c.postgres.dsn.empty(), "cameras",
+            "must be [] where postgres.dsn is set: the registry is there (`sightline cameras add`)");
     one_of("log.level", c.log.level, {"trace", "debug", "info", "warn", "error", "off"});
     one_of("log.format", c.log.format, {"auto", "text", "json"});
 }

@@ -101,6 +101,8 @@ struct Config {
     Limits limits;
     Retention retention;
     Alerts alerts;
+    // Without postgres.dsn the registry of cameras: JSON list of maps, fields as of schema::Camera.
+    std::string cameras = "[]";
     Snapshots snapshots;
     Log log;
 

@@ -107,7 +107,7 @@ protected:
     void TearDown() override {
         CameraTable again(kit.table);
         ASSERT_TRUE(again.load(kit.records, now));
-        EXPECT_EQ(text(again), text(table)) << "what was recorded makes another table";
+        EXPECT_TRUE(text(again) == text(table)) << "what was recorded makes another table";
     }
 };
 
@@ -250,12 +250,12 @@ TEST_F(CameraTableTest, AStepCountsOnceAndInOrder) {
     EXPECT_TRUE(step(watch, 2));
     EXPECT_THAT(events("alert.a"), ElementsAre("alert", "alert"));
     EXPECT_THAT(events("trace.a"), ElementsAre("trace", "trace"));  // what is no object is no trace
-    EXPECT_EQ(kit.table.undelivered_count(), 2u);
-    const auto alerts = kit.table.undelivered(10);
-    EXPECT_EQ(alerts[0].camera, "a");
-    EXPECT_EQ(alerts[0].stream, "a");
-    EXPECT_EQ(alerts[0].job, "");
-    EXPECT_GT(alerts[0].decided_ns, 0);
+    std::vector<Json> alerts;
+    for (const auto& e : kit.log)
+        if (e.kind == "alert") alerts.push_back(Json::parse(e.body));
+    EXPECT_EQ(alerts[0]["alert"], "a-1-0");
+    EXPECT_EQ(alerts[0]["stream"], "a");
+    EXPECT_EQ(alerts[0]["job"], "");
     schema::LiveStep of_another;
     of_another.token = watch;
     of_another.token.unit = "camera";

@@ -27,7 +27,8 @@ protected:
         h.pool = pool.empty() ? stage : pool;
         h.endpoints = {"ipc:///x"};
         h.labels = labels;
-        h.engine = id;  // of live work nobody compares them
+        h.engine = id;  // of live work nobody compares them, nor roots
+        if (!stage.starts_with("live/")) h.roots = {"media"};
         const auto ok = members.hello(h, {"media"}, now);
         ASSERT_TRUE(ok) << ok.error().text();
         members.find(id)->listed = true;

@@ -24,8 +24,8 @@ constexpr double aspect_noise_at = 1e-2, aspect_noise_speed = 1e-5, aspect_measu
 // Beyond a second nobody goes on as before; and what was there a minute ago is another thing.
 constexpr double longest_move_s = 1, longest_gap_s = 60;
 
-// Least overlaps of the paper's second association and of its tracks that do not count yet.
-constexpr double least_weak = 0.5, least_young = 0.3;
+// The least overlap of the second association, as in the paper: weak boxes must fit well.
+constexpr double least_weak = 0.5;
 
 double square(double v) {
     return v * v;
@@ -231,7 +231,7 @@ std::vector<schema::Box> Tracker::update(const schema::FrameBoxes& frame) {
     meet(counted, strong, spec_.match_iou);
     std::erase_if(counted, [&](std::size_t t) { return tracks_[t].lost; });
     meet(counted, weak, std::max(spec_.match_iou, least_weak));
-    meet(young, strong, std::max(spec_.match_iou, least_young));
+    meet(young, strong, spec_.match_iou);
 
     // What was not seen: a young track is given up at once, others when they are lost for too long.
     std::size_t at = 0;

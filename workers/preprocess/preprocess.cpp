@@ -105,7 +105,7 @@ Result<void> PreprocessStage::batches(const schema::ChunkMessage& chunk,
     if (batchers.empty()) return {};
     Result<void> failed;
     const auto report = media::decode_chunk(
-        chunk.stream, chunk.row, chunk.spec.sample_fps, packets, [&](const media::Decoded& d) {
+        chunk.stream, chunk.row, media::sampling_of(chunk.spec), packets, [&](const media::Decoded& d) {
             if (!d.sampled) return true;
             for (auto& b : batchers)
                 if (auto ok = b.add(d); !ok) {
