@@ -1,5 +1,7 @@
 #include "broker/live_view.hpp"
 
+#include <fmt/format.h>
+#include <httplib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -8,9 +10,6 @@
 #include <iostream>
 #include <mutex>
 #include <thread>
-
-#include <fmt/format.h>
-#include <httplib.h>
 
 #include "broker/live_recorder.hpp"
 #include "common/image/picture.hpp"
@@ -76,8 +75,8 @@ private:
             lock.unlock();
             if (!wanted()) continue;
             const auto shown = media::view_i420(frame.picture, frame.width, frame.height);
-            auto copy = shown ? image::blank(frame.width, frame.height, {})
-                              : Result<media::FramePtr>(shown.error());
+            auto copy =
+                shown ? image::blank(frame.width, frame.height, {}) : Result<media::FramePtr>(shown.error());
             Result<void> ok = copy ? Result<void>{} : copy.error();
             if (ok) {
                 image::paste(**copy, 0, 0, **shown);
@@ -114,8 +113,8 @@ private:
         winsize size{};
         if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 8 || size.ws_row < 4)
             size.ws_col = 80, size.ws_row = 24;
-        const double fit = std::min(double(size.ws_col) / picture.width,
-                                    double((size.ws_row - 2) * 2) / picture.height);
+        const double fit =
+            std::min(double(size.ws_col) / picture.width, double((size.ws_row - 2) * 2) / picture.height);
         const int width = std::max(2, int(picture.width * fit)) & ~1;
         const int height = std::max(2, int(picture.height * fit)) & ~1;
         auto small = image::scaled(picture, width, height);
@@ -265,7 +264,8 @@ Result<std::unique_ptr<LiveView>> open_view(const std::string& what) {
         return Error{Errc::unavailable, "this build opens no windows",
                      "choose --show mjpeg:PORT, and look at it with a browser, or --show terminal"};
     const auto colon = what.find(':');
-    const std::string kind = what.substr(0, colon), rest = colon == std::string::npos ? "" : what.substr(colon + 1);
+    const std::string kind = what.substr(0, colon),
+                      rest = colon == std::string::npos ? "" : what.substr(colon + 1);
     if (kind == "file" && !rest.empty()) {
         auto recorder = LiveRecorder::create(rest);
         if (!recorder) return recorder.error();
