@@ -126,7 +126,7 @@ Json Core::health_view() const {
         ready = ready && (ok || !needed);
     };
     const auto refused = not_admitting();
-    const auto queued = std::int64_t(table_.index().queued_count());
+    const auto queued = std::int64_t(table_.index().queued_count() + table_.noops().pending());
     const bool room = queued < options_.queued_jobs || options_.drop_lru;
     part("store", !store_.away(), store_.away() ? store_.why() : "");
     const bool open = options_.security.open_to_all(options_.endpoint);
@@ -164,7 +164,7 @@ Json Core::health_view() const {
             {"retained",
              {{"log_entries", recent_.size()},
               {"log_bytes", recent_bytes_},
-              {"jobs", table_.jobs().size()},
+              {"jobs", table_.jobs().size() + table_.noops().all().size()},
               {"dead_letters", outbox.dead_letters()},
               {"undelivered", outbox.undelivered()}}},
             {"counts",

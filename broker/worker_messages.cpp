@@ -363,10 +363,10 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         if (!m) return bad(m.error());
         const auto bytes = e.part(0);
         on_step(worker, *m, {bytes.begin(), bytes.end()});
-    } else if (type == "units_done") {
-        auto m = e.as<schema::UnitsDone>();
+    } else if (type == "noops_done") {
+        auto m = e.as<schema::NoopsDone>();
         if (!m) return bad(m.error());
-        for (const auto& token : m->tokens) (void)table_.noop_done(token, journal_);  // stale: nothing
+        table_.noops().done(m->nonce, m->jobs);
         reply(m->req, {});
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();

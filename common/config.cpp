@@ -78,6 +78,10 @@ void fields(V& v, Alerts& s) {
     v("max_waiting", s.max_waiting), v("max_age_hours", s.max_age_hours), v("targets", s.targets);
 }
 template <typename V>
+void fields(V& v, Snapshots& s) {
+    v("root", s.root), v("path", s.path), v("max_mb", s.max_mb), v("max_hours", s.max_hours);
+}
+template <typename V>
 void fields(V& v, Log& s) {
     v("level", s.level), v("format", s.format), v("max_mb", s.max_mb);
 }
@@ -87,7 +91,7 @@ void fields(V& v, Config& c) {
     v("redis", c.redis), v("postgres", c.postgres);
     v("audit", c.audit), v("roots", c.roots), v("output", c.output), v("models", c.models);
     v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts);
-    v.cameras("cameras", c.cameras), v("log", c.log);
+    v.cameras("cameras", c.cameras), v("snapshots", c.snapshots), v("log", c.log);
 }
 
 struct Findings {
@@ -348,6 +352,12 @@ void check(const Config& c, Findings& findings) {
     at_least("retention.dead_letter_days", c.retention.dead_letter_days, 0);
     at_least("alerts.max_waiting", c.alerts.max_waiting, 1);
     at_least("alerts.max_age_hours", c.alerts.max_age_hours, 0);
+    if (!c.snapshots.root.empty()) one_of("snapshots.root", c.snapshots.root, names);
+    const std::filesystem::path pictures(c.snapshots.path);
+    require(pictures.is_relative() && std::find(pictures.begin(), pictures.end(), "..") == pictures.end(),
+            "snapshots.path", quoted(c.snapshots.path) + "must be a folder below its root, without '..'");
+    at_least("snapshots.max_mb", c.snapshots.max_mb, 1);
+    at_least("snapshots.max_hours", c.snapshots.max_hours, 1);
     at_least("log.max_mb", c.log.max_mb, 1);
     require(c.limits.chunks_in_flight > 0, "limits.chunks_in_flight", "must be at least 1");
     require(c.limits.home_slots > 1, "limits.home_slots",

@@ -82,6 +82,13 @@ struct Alerts {
     std::int64_t max_waiting = 100'000;  // alerts for one target; then the oldest becomes a dead letter
     std::int64_t max_age_hours = 24;     // of one that waits; 0: no limit
 };
+// Pictures of alerts, of cameras that want them: JPEG files of one folder.
+struct Snapshots {
+    std::string root;                 // name of a root; empty: the output's
+    std::string path = "snapshots";   // folder below it
+    std::int64_t max_mb = 512;        // then the oldest go
+    std::int64_t max_hours = 72;      // and what is older
+};
 struct Log {
     std::string level = "info";   // trace debug info warn error off
     std::string format = "auto";  // auto (text on a terminal, else json), text, json
@@ -104,6 +111,7 @@ struct Config {
     Alerts alerts;
     // Without postgres.dsn the registry of cameras: JSON list of maps, fields as of schema::Camera.
     std::string cameras = "[]";
+    Snapshots snapshots;
     Log log;
 
     std::string file;  // where it was read from; empty: built-in defaults (not a key)

@@ -87,7 +87,8 @@ void add_watch(CLI::App& app, Context& c) {
     cmd->add_option("--limit", o->limit_s, "give up after so many seconds (exit 7)");
     cmd->footer("Examples:\n  sightline watch\n  sightline watch 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --json");
     cmd->callback([&c, o] {
-        if (o->job.empty()) return void(c.exit_code = stream(c, {.topics = {"job.", "alert.", "pool."}}));
+        if (o->job.empty())
+            return void(c.exit_code = stream(c, {.topics = {"job.", "alert.", "pool.", "broker."}}));
         Follow what{.job = o->job};
         if (o->limit_s > 0) what.limit_s = o->limit_s;
         c.exit_code = follow(c, what);
@@ -106,7 +107,7 @@ void add_logs(CLI::App& app, Context& c) {
     cmd->add_flag("-f,--follow", o->follow, "go on with new ones");
     cmd->footer("Examples:\n  sightline logs\n  sightline logs 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --json");
     cmd->callback([&c, o] {
-        std::vector<std::string> topics{"job.", "alert.", "pool."};
+        std::vector<std::string> topics{"job.", "alert.", "pool.", "broker."};
         if (!o->job.empty()) topics = {"job." + o->job + ".", "alert."};
         c.exit_code = stream(c, {.topics = topics, .job = o->job, .since = o->since, .live = o->follow});
     });
