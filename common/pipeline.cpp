@@ -319,7 +319,8 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     spec.tracker.low = get(v, "track_low", defaults.tracker.low);
     spec.tracker.keep_s = get(v, "track_keep_s", defaults.tracker.keep_s);
     if (spec.tracker.low > spec.tracker.high)
-        return wrong("cannot take the job: track_low is above track_high", "give track_low at most track_high");
+        return wrong("cannot take the job: track_low is above track_high",
+                     "give track_low at most track_high");
     spec.confidence = get(v, "confidence", defaults.confidence);
     spec.nms = get(v, "nms", defaults.nms);
     spec.max_boxes = get(v, "max_boxes", defaults.max_boxes);
