@@ -229,12 +229,15 @@ TEST(Mot, FramesBetweenSamplesAreInIt) {
     auto writer = mot.open_part({made.spec, made.stream, made.rows[0]}, part);
     ASSERT_TRUE(writer);
     const std::vector<schema::Box> boxes{{1, 2, 3, 4, 0.5f, 0, 0, 7}};
-    for (const std::int64_t f : {0, 1}) ASSERT_TRUE((*writer)->add({nullptr, f, 500 + f * 100, 100, f == 0, boxes}));
+    for (const std::int64_t f : {0, 1})
+        ASSERT_TRUE((*writer)->add({nullptr, f, 500 + f * 100, 100, f == 0, boxes}));
     ASSERT_TRUE((*writer)->finish());
     const std::vector parts{part};
-    ASSERT_TRUE(mot.join({made.spec, made.stream, made.rows, parts, made.alerts, "", true}, folder.make("out")));
-    EXPECT_EQ(*files::read(folder / "out/mot.txt"), "1,7,1.00,2.00,3.00,4.00,0.5000,-1,-1,-1\n"
-                                                    "2,7,1.00,2.00,3.00,4.00,0.5000,-1,-1,-1\n");
+    ASSERT_TRUE(
+        mot.join({made.spec, made.stream, made.rows, parts, made.alerts, "", true}, folder.make("out")));
+    EXPECT_EQ(*files::read(folder / "out/mot.txt"),
+              "1,7,1.00,2.00,3.00,4.00,0.5000,-1,-1,-1\n"
+              "2,7,1.00,2.00,3.00,4.00,0.5000,-1,-1,-1\n");
 }
 
 TEST(Mot, WithoutATrackerItIsAFileOfDetections) {
@@ -253,11 +256,14 @@ TEST(Coco, HasImagesAnnotationsAndCategories) {
     made.spec.pools[1].classes = {"dog", "person"};
     const auto json = nlohmann::json::parse(*files::read(joined("coco", made, folder)));
     ASSERT_EQ(json["images"].size(), 3u);
-    EXPECT_EQ(json["images"][2], nlohmann::json::parse(
-        R"({"id":3,"width":60,"height":48,"file_name":"000004.jpg","frame":4,"time_s":0.4})"));
+    EXPECT_EQ(json["images"][2],
+              nlohmann::json::parse(
+                  R"({"id":3,"width":60,"height":48,"file_name":"000004.jpg","frame":4,"time_s":0.4})"));
     ASSERT_EQ(json["annotations"].size(), 4u);
-    EXPECT_EQ(json["annotations"][2], nlohmann::json::parse(
-        R"({"id":3,"image_id":3,"category_id":1,"bbox":[16.33,12.0,30.0,24.0],"area":720.0,"iscrowd":0,"score":0.875,"track_id":3})"));
+    EXPECT_EQ(
+        json["annotations"][2],
+        nlohmann::json::parse(
+            R"({"id":3,"image_id":3,"category_id":1,"bbox":[16.33,12.0,30.0,24.0],"area":720.0,"iscrowd":0,"score":0.875,"track_id":3})"));
     EXPECT_FALSE(json["annotations"][3].contains("track_id"));
     ASSERT_EQ(json["categories"].size(), 4u) << "person is one category, whoever finds it";
     EXPECT_EQ(json["categories"][1]["id"], 2);

@@ -17,7 +17,8 @@ std::int64_t sum(const std::vector<Pair>& pairs) {
 }
 
 // The largest sum, by trying everything.
-std::int64_t best(const std::vector<Pair>& pairs, std::size_t from = 0, std::size_t rows = 0, std::size_t columns = 0) {
+std::int64_t best(const std::vector<Pair>& pairs, std::size_t from = 0, std::size_t rows = 0,
+                  std::size_t columns = 0) {
     if (from == pairs.size()) return 0;
     const Pair& p = pairs[from];
     const std::size_t row = std::size_t(1) << p.row, column = std::size_t(1) << p.column;
@@ -38,7 +39,8 @@ void expect_valid(const std::vector<Pair>& chosen, const std::vector<Pair>& of) 
     EXPECT_TRUE(std::ranges::is_sorted(chosen, {}, &Pair::row));
 }
 
-std::vector<Pair> random_pairs(std::mt19937& random, std::size_t rows, std::size_t columns, unsigned density) {
+std::vector<Pair> random_pairs(std::mt19937& random, std::size_t rows, std::size_t columns,
+                               unsigned density) {
     std::vector<Pair> out;
     for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t c = 0; c < columns; ++c)

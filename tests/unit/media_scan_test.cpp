@@ -139,7 +139,8 @@ TEST_P(ScanSampling, SampledFramesDoNotDependOnWhereChunksEnd) {
 }
 INSTANTIATE_TEST_SUITE_P(Grids, ScanSampling, testing::Values(Sampling(4), Sampling(0, 7), Sampling(4, 3)),
                          [](const auto& row) {
-                             return "fps" + std::to_string(int(row.param.fps)) + "every" + std::to_string(row.param.every);
+                             return "fps" + std::to_string(int(row.param.fps)) + "every" +
+                                    std::to_string(row.param.every);
                          });
 
 TEST(Scan, CutterRefusesAFileThatChanged) {

@@ -36,13 +36,17 @@ protected:
     }
     static Box person(double x, float score = 0.9f) { return {float(x), 100, 40, 100, score, 0, 0}; }
     // Walks six pixels a sample.
-    static FrameBoxes sample(int n, float score = 0.9f) { return {n * every, n * every * 1000, {person(6 * n, score)}}; }
+    static FrameBoxes sample(int n, float score = 0.9f) {
+        return {n * every, n * every * 1000, {person(6 * n, score)}};
+    }
     static Detections walk(int from, int to) {
         Detections d;
         for (int n = from; n < to; ++n) d.frames.push_back(sample(n));
         return d;
     }
-    Stepped step(const StreamState& before, const Detections& d) const { return annotate::step(spec_, stream_, before, d); }
+    Stepped step(const StreamState& before, const Detections& d) const {
+        return annotate::step(spec_, stream_, before, d);
+    }
     // What frames [from, to) show, by the x of their box; NAN: none.
     std::vector<double> shown(const StreamState& before, const Stepped& stepped, int from, int to) const {
         const schema::Row row;
@@ -86,7 +90,8 @@ TEST_F(StepTest, CutsChangeNothing) {
         Detections tracked;
         for (std::size_t at = 0; at < d.frames.size(); at += length) {
             Detections part;
-            for (std::size_t i = at; i < std::min(at + length, d.frames.size()); ++i) part.frames.push_back(d.frames[i]);
+            for (std::size_t i = at; i < std::min(at + length, d.frames.size()); ++i)
+                part.frames.push_back(d.frames[i]);
             const Stepped one = step(state, part);
             state = one.next;
             tracked.frames.insert(tracked.frames.end(), one.tracked.frames.begin(), one.tracked.frames.end());

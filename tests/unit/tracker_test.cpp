@@ -1,5 +1,5 @@
-// Who is who from frame to frame: objects that cross, hide, grow faint; and that nothing depends on where a stream
-// is cut.
+// Who is who from frame to frame: objects that cross, hide, grow faint; and that nothing depends on where a
+// stream is cut.
 #include "workers/annotate/tracker.hpp"
 
 #include <gmock/gmock.h>
@@ -32,7 +32,8 @@ protected:
         std::vector<std::vector<std::int64_t>> out;
         for (std::size_t i = 0; i < boxes.size(); i += std::size_t(every)) {
             out.emplace_back();
-            for (const Box& b : tracker.update(frame(std::int64_t(i), boxes[i]))) out.back().push_back(b.track);
+            for (const Box& b : tracker.update(frame(std::int64_t(i), boxes[i])))
+                out.back().push_back(b.track);
         }
         return out;
     }
@@ -98,7 +99,8 @@ TEST_F(TrackerTest, ClassesAndPoolsAreFollowedApart) {
     dog.class_id = 1;
     other.pool = 1;
     EXPECT_THAT(follow({{person(0)}, {person(0)}, {dog}, {dog}}).back(), ElementsAre(2));
-    EXPECT_THAT(follow({{person(0), other}, {person(0), other}, {other, person(0)}}).back(), ElementsAre(2, 1));
+    EXPECT_THAT(follow({{person(0), other}, {person(0), other}, {other, person(0)}}).back(),
+                ElementsAre(2, 1));
 }
 
 TEST_F(TrackerTest, NothingIsTrackedByNone) {
@@ -179,7 +181,8 @@ TEST_F(TrackerTest, BoxesComeBackInTheirOrderAndOnlyNumbered) {
 
 TEST_F(TrackerTest, NonsenseIsNotFollowed) {
     Tracker tracker(spec_, {1, 1000});
-    const Box nan{NAN, 0, 10, 10, 0.9f, 0, 0}, flat{0, 0, 10, 0, 0.9f, 0, 0}, far{0, INFINITY, 10, 10, 0.9f, 0, 0};
+    const Box nan{NAN, 0, 10, 10, 0.9f, 0, 0}, flat{0, 0, 10, 0, 0.9f, 0, 0},
+        far{0, INFINITY, 10, 10, 0.9f, 0, 0};
     for (int i = 0; i < 5; ++i)
         for (const Box& b : tracker.update(frame(i, {nan, flat, far}))) EXPECT_EQ(b.track, 0);
     (void)tracker.update(frame(3, {person(0)}));  // time goes back
@@ -190,7 +193,8 @@ TEST_F(TrackerTest, TheStateIsBoundedHoweverManyBoxesCome) {
     Tracker tracker(spec_, {1, 1000});
     for (int f = 0; f < 8; ++f) {
         std::vector<Box> boxes;
-        for (int i = 0; i < 2000; ++i) boxes.push_back({float(i % 50 * 50), float(i / 50 * 120), 40, 100, 0.9f, f / 2, 0});
+        for (int i = 0; i < 2000; ++i)
+            boxes.push_back({float(i % 50 * 50), float(i / 50 * 120), 40, 100, 0.9f, f / 2, 0});
         EXPECT_EQ(tracker.update(frame(f, boxes)).size(), 2000u);
     }
     EXPECT_LT(tracker.save().size(), 150'000u);
@@ -201,7 +205,8 @@ TEST_F(TrackerTest, AStateThatIsNoneIsRefusedAndChangesNothing) {
     for (int i = 0; i < 3; ++i) (void)tracker.update(frame(i, {person(0)}));
     const schema::Bytes before = tracker.save();
     schema::Bytes cut(before.begin(), before.end() - 3);
-    for (const schema::Bytes& bad : {cut, schema::Bytes{0xc1}, schema::Bytes{0x81, 0xa6, 't', 'r', 'a', 'c', 'k', 's', 0x91, 0x80}}) {
+    for (const schema::Bytes& bad :
+         {cut, schema::Bytes{0xc1}, schema::Bytes{0x81, 0xa6, 't', 'r', 'a', 'c', 'k', 's', 0x91, 0x80}}) {
         const auto loaded = tracker.load(bad);
         ASSERT_FALSE(loaded);
         EXPECT_EQ(loaded.error().code, Errc::bad_message);
