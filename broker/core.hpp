@@ -1,5 +1,6 @@
 // Core: the loop thread of a leading broker. Split over files by who speaks: core.cpp (loop, commits,
-// events, leases), worker_messages.cpp, client_requests.cpp, job_view.cpp.
+// events, leases), worker_messages.cpp, client_requests.cpp, job_view.cpp, pool_requests.cpp; live work:
+// camera_leases.cpp (what workers say and are told), camera_requests.cpp.
 #pragma once
 
 #include <deque>
@@ -12,6 +13,7 @@
 
 #include "broker/audit_thread.hpp"
 #include "broker/broker.hpp"
+#include "broker/camera_table.hpp"
 #include "broker/pools.hpp"
 #include "broker/store_thread.hpp"
 #include "common/bus/endpoint.hpp"
@@ -28,6 +30,7 @@ public:
     Core(zmq::context_t& context, const Catalogue& catalogue, const Options& options, StoreThread& store,
          AuditThread& audit, JobTable table, std::uint64_t epoch);
 
+    Result<void> load_cameras(const store::Records& records);  // first
     Result<void> bind();
     Result<void> run(int stop_fd);  // stale: the lead is lost
 
@@ -39,27 +42,57 @@ private:
     void commit();
     void durable(StoreThread::Outcome outcome);
     void publish(store::LogEntry entry);
-    void send_event(const store::LogEntry& entry);
+    std::vector<Json> events_of(const store::LogEntry& entry) const;
+    void send_event(const Json& event);
     void welcome_subscriber();
     void judge();
+    void judge_noops(Clock::time_point now);
     void lose(const std::string& worker, const char* kind);
     void release(const schema::Token& token, const std::string& holder);
     void begin_lease(const schema::Token& token);
+    std::vector<std::pair<schema::Token, std::string>> leases() const;  // of jobs and of cameras
+    bool current(const schema::Token& token) const;
+    void lost(const schema::Token& token);
     void grant();
     void grant_noops();
     void carry_out(const Grant& grant);
     void send_peers();
     void send_worker(const std::string& worker, bus::Envelope message);
     void trim_log();
+    void tell_of_stores(Clock::time_point now);
+    void say_dead();
     Clock::duration rounds(double n) const {
         return std::chrono::duration_cast<Clock::duration>(std::chrono::milliseconds(options_.round_ms) * n);
     }
+
+    // --- camera_leases.cpp
+    void tend_cameras(Clock::time_point now);
+    void tell_holders(const LiveCamera& camera);
+    void on_report(const schema::CameraReport& report);
+    void on_step(const std::string& worker, const schema::LiveStep& step, schema::Bytes state);
+    void take_registry(const store::Registry& registry);
+    void configured_cameras();
+
+    // --- camera_requests.cpp
+    std::optional<Result<Json>> camera_request(const std::string& type, const Json& body);
+    Result<Json> camera_set(const Json& body);
+    Result<void> register_camera(schema::Camera camera);
+    Result<Json> change_zones(const std::string& type, const Json& body);
+    Result<void> set_zones(const std::string& of, ZonesRecord zones);
+    Result<Json> explain(const Json& body) const;
+    Json camera_view(const LiveCamera& camera, bool whole) const;
+    void live_health(
+        const std::function<void(const std::string&, bool, const std::string&, bool)>& part) const;
 
     // --- pool_requests.cpp
     Json pools_view() const;
     Result<Json> drain(const std::string& pool, const std::string& worker, double deadline_s);
     Result<Json> reload(const std::string& pool, double deadline_s);
     void tend_pools(Clock::time_point now);
+
+    // --- alert_requests.cpp
+    Json sinks_view() const;
+    Json dead_view(const std::string& target, std::size_t limit) const;
 
     // --- worker_messages.cpp
     void from_worker(std::vector<zmq::message_t> frames);
@@ -79,12 +112,14 @@ private:
     void from_client(std::vector<zmq::message_t> frames);
     Result<Json> request(const std::string& type, const Json& body);
     Result<Json> submit(const Json& body);
-    Result<Json> submit_many(const Json& body);
+    schema::Bytes submit_many(const schema::Bytes& header);             // the reply
+    std::optional<std::string> known_by(const std::string& key) const;  // job of the client's key
     std::optional<Json> full(std::int32_t priority, Job*& victim) const;
     Result<schema::JobSpec> specify(const Json& body) const;
-    Result<const Job*> admit(schema::JobSpec spec, const std::string& key, const std::string& name,
-                             Json& refusal);
+    Result<std::string> admit(const std::shared_ptr<const schema::JobSpec>& spec, const std::string& key,
+                              const std::string& name, Json& refusal);
     Result<Json> prune(const Json& body);
+    Json submitted(const std::string& job) const;
     Json submitted(const Job& job) const;
     std::optional<Error> not_admitting() const;
     double retry_after_s() const;
@@ -105,6 +140,7 @@ private:
     zmq::socket_t jobs_, workers_, events_;
     bus::Gate gate_;
     JobTable table_;
+    CameraTable cameras_;
     Members members_;
     Pools pools_;
 
@@ -135,7 +171,11 @@ private:
     std::uint64_t false_releases_ = 0;  // of them, from one that was there all the time
     std::map<schema::Token, std::string> released_;  // the last ones, and from whom
     std::set<std::string> complained_;
-    std::deque<double> durations_s_;  // of the last jobs, for the predicted start
+    std::map<std::string, std::int64_t> said_dead_;   // dead letters by target that the log told of
+    std::deque<double> durations_s_;                  // of the last jobs, for the predicted start
+    Clock::time_point balanced_{};                    // when a working lease of a camera was last moved
+    bool audit_away_ = false;                         // as events said it
+    std::optional<Clock::time_point> store_away_at_;  // since when
 };
 
 }  // namespace sl::broker

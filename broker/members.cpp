@@ -6,10 +6,14 @@ namespace sl::broker {
 
 Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::string>& roots,
                             Clock::time_point now) {
-    static const std::set<std::string> stages{"ingest", "preprocess", "detect", "annotate", "alert", "noop"};
+    static const std::set<std::string> stages{"ingest",      "preprocess",   "detect",      "annotate",
+                                              "alert",       "noop",         "live/ingest", "live/preprocess",
+                                              "live/detect", "live/annotate"};
     if (hello.worker.empty() || !stages.contains(hello.stage))
         return Error{Errc::invalid_argument, "cannot take in a worker of stage '" + hello.stage + "'", ""};
-    if (hello.stage == "detect" ? !hello.pool.starts_with("detect/") : hello.pool != hello.stage)
+    const bool live = hello.stage.starts_with("live/");
+    const bool of_models = hello.stage == "detect" || hello.stage == "live/detect";
+    if (of_models ? !hello.pool.starts_with(hello.stage + "/") : hello.pool != hello.stage)
         return Error{Errc::invalid_argument,
                      "a worker of stage " + hello.stage + " cannot serve the pool '" + hello.pool + "'", ""};
     if (hello.endpoints.empty())
@@ -21,9 +25,10 @@ Result<bool> Members::hello(const schema::Hello& hello, const std::vector<std::s
                 return Error{Errc::invalid_argument,
                              "worker " + hello.worker + " on " + hello.host + " has no root '" + root + "'",
                              "mount it there and name it under `roots:` in that host's configuration"};
-    // The same bytes: all workers of a pool compute with the same engine build and CPU class.
+    // The same bytes: all workers of a pool compute with the same engine build and CPU class. Of live work
+    // nobody compares them.
     for (const auto& [id, m] : members_)
-        if (id != hello.worker && m.hello.pool == hello.pool && m.hello.engine != hello.engine)
+        if (!live && id != hello.worker && m.hello.pool == hello.pool && m.hello.engine != hello.engine)
             return Error{Errc::conflict,
                          "worker " + hello.worker + " runs '" + hello.engine + "', its pool " + hello.pool +
                              " runs '" + m.hello.engine + "': their results may differ in the last bits",
@@ -74,6 +79,11 @@ bool Members::serves(const std::string& pool) const {
     return !open_pools.contains(pool) && std::any_of(members_.begin(), members_.end(), [&](const auto& m) {
         return m.second.hello.pool == pool && !m.second.draining;
     });
+}
+
+std::string stage_of_pool(const std::string& pool) {
+    const std::size_t from = pool.starts_with("live/") ? 5 : 0;
+    return pool.substr(0, pool.find('/', from));
 }
 
 std::string Members::engine(const std::string& pool) const {

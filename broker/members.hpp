@@ -12,6 +12,9 @@
 
 namespace sl::broker {
 
+// "detect/yolox_nano@1" → "detect", "live/detect/yolox_nano@1" → "live/detect".
+std::string stage_of_pool(const std::string& pool);
+
 struct Member {
     schema::Hello hello;
     Clock::time_point heard{};

@@ -10,7 +10,7 @@ Json Core::pools_view() const {
     const auto now = Clock::now();
     std::map<std::string, Json> pools;
     for (const auto& name : pools_.known())  // one that everybody left is shown, too: empty
-        pools[name] = {{"pool", name}, {"stage", name.substr(0, name.find('/'))}, {"workers", Json::array()}};
+        pools[name] = {{"pool", name}, {"stage", stage_of_pool(name)}, {"workers", Json::array()}};
     for (const auto& [id, m] : members_.all()) {
         pools[m.hello.pool]["workers"].push_back(
             {{"worker", id},

@@ -1,4 +1,6 @@
 // What workers say, and what the broker answers. No rules here: parse, call the table, answer.
+#include <utility>
+
 #include "broker/core.hpp"
 #include "common/log.hpp"
 #include "schema/small_units.hpp"
@@ -81,7 +83,11 @@ void Core::exited(const std::string& supervisor, const schema::Exited& m) {
     if (m.crashed) {
         last_error_ = clean("worker " + m.worker + " crashed: " + m.cause);
         pools_.note(origin.pool, last_error_);
-        if (!m.token.unit.empty()) {
+        if (is_live(m.token)) {
+            cameras_.strike(m.token, m.cause, Clock::now(), journal_);
+            log::warn("strike", "worker={} unit={} camera={} why={}", m.worker, m.token.unit, m.token.job,
+                      m.cause);
+        } else if (!m.token.unit.empty()) {
             pools_.failed(origin.pool, m.token, clean(m.cause), Clock::now());
             const auto struck =
                 table_.strike(m.token, m.stage, m.pieces, m.cause, m.worker, journal_);  // stale: it ended
@@ -89,7 +95,13 @@ void Core::exited(const std::string& supervisor, const schema::Exited& m) {
                       m.token.unit, m.token.job, m.token.stream, m.token.seq, bool(struck), m.cause);
         }
     }
-    lose(m.worker, m.crashed ? "worker.crashed" : "worker.lost");
+    std::vector<std::string> gone{m.worker};  // and what else was in that process
+    if (const Member* one = members_.find(m.worker))
+        for (const auto& [id, other] : members_.all())
+            if (id != m.worker && other.hello.supervisor == supervisor && !one->hello.process.empty() &&
+                other.hello.process == one->hello.process)
+                gone.push_back(id);
+    for (const auto& worker : gone) lose(worker, m.crashed ? "worker.crashed" : "worker.lost");
     ok();
 }
 
@@ -98,16 +110,19 @@ void Core::failed(const std::string& worker, const schema::Fail& m) {
     const Member* member = members_.find(worker);
     const std::string pool = !m.pool.empty() ? m.pool : member ? member->hello.pool : "";
     last_error_ = clean(pool + ": " + m.message);
-    switch (code_from_name(m.code)) {
-        case Errc::io:
-        case Errc::unavailable:
-        case Errc::timeout:
-        case Errc::internal:
-            pools_.failed(pool, m.token, clean(m.message), Clock::now());
-            break;
-        default:
-            break;  // the input's fault
-    }
+    if (is_live(m.token))
+        pools_.note(pool, last_error_);  // a camera's fault is no reason to rest the pool
+    else
+        switch (code_from_name(m.code)) {
+            case Errc::io:
+            case Errc::unavailable:
+            case Errc::timeout:
+            case Errc::internal:
+                pools_.failed(pool, m.token, clean(m.message), Clock::now());
+                break;
+            default:
+                break;  // the input's fault
+        }
     log::warn("unit_failed", "worker={} pool={} unit={} job={} stream={} seq={} code={} why={}", worker, pool,
               m.token.unit, m.token.job, m.token.stream, m.token.seq, m.code, m.message);
 }
@@ -164,7 +179,7 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
         return send_worker(m.hello.worker, bus::Envelope::make(answer));
     }
     m.held = {beat.held.begin(), beat.held.end()};
-    m.listed = true;
+    if (!std::exchange(m.listed, true)) judge_at_ = {};  // from now on it may be granted work
     m.items = beat.items;
     m.busy_ms = beat.busy_ms;
     m.still_ms = beat.still_ms;
@@ -183,7 +198,7 @@ void Core::on_beat(Member& m, const schema::Beat& beat) {
     for (const auto& [id, n] : beat.job_items)
         if (Job* job = table_.find(id)) job->worked[m.hello.pool][m.hello.worker] = n;
     for (const auto& token : m.held)
-        if (!table_.current(token)) {
+        if (!current(token)) {
             if (!options_.test_off.contains("fencing")) answer.drop.push_back(token);
             if (const auto r = released_.find(token); r != released_.end()) {
                 false_releases_ += r->second == m.hello.worker;
@@ -331,18 +346,37 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
             }
         } else if (m->token.unit == "sweep") {
             reply(m->req, table_.swept(m->token, journal_));
-        } else if (m->token.unit == "deliver") {
-            reply(m->req, table_.delivered(m->token, journal_));
+        } else {
+            answer(worker, m->req, "stale");
         }
-    } else if (type == "units_done") {
-        auto m = e.as<schema::UnitsDone>();
+    } else if (type == "delivered") {
+        auto m = e.as<schema::Delivered>();
         if (!m) return bad(m.error());
-        for (const auto& token : m->tokens) (void)table_.noop_done(token, journal_);  // stale: nothing
+        const auto ok = table_.delivered(*m, journal_);
+        if (m->ended) reply(m->req, ok);  // one of a lease that goes on is not answered
+    } else if (type == "camera_report") {
+        const auto m = e.as<schema::CameraReport>();
+        if (!m) return bad(m.error());
+        on_report(*m);
+    } else if (type == "live_step") {
+        const auto m = e.as<schema::LiveStep>();
+        if (!m) return bad(m.error());
+        const auto bytes = e.part(0);
+        on_step(worker, *m, {bytes.begin(), bytes.end()});
+    } else if (type == "noops_done") {
+        auto m = e.as<schema::NoopsDone>();
+        if (!m) return bad(m.error());
+        table_.noops().done(m->nonce, m->jobs);
         reply(m->req, {});
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();
         if (!m) return bad(m.error());
-        if (table_.current(m->token)) failed(worker, *m);
+        if (current(m->token)) failed(worker, *m);
+        if (is_live(m->token)) {
+            const bool known = current(m->token);
+            cameras_.fail(m->token, m->message, Clock::now(), journal_);
+            return answer(worker, m->req, known ? "ok" : "stale");
+        }
         const Member* member = members_.find(worker);
         const std::string pool = !m->pool.empty() || !member ? m->pool : member->hello.pool;
         reply(m->req, table_.fail(m->token, m->code, m->message, journal_, pool.substr(0, pool.find('/'))));

@@ -331,6 +331,11 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     for (const Json& item : get(v, "zones", Json::array())) spec.zones.push_back(*zone_from_json(item));
     if (auto ok = check_zones(spec.zones, spec.rules); !ok)
         return wrong("cannot take the job: " + ok.error().message, ok.error().hint);
+    for (const schema::Rule& rule : spec.rules)
+        if (rule.kind == "line" && spec.tracker.kind == "none")
+            return wrong(
+                "cannot take the job: rule '" + rule.name + "' is of kind line, and there is no tracker",
+                "set tracker=bytetrack");
     spec.video_preset = get(v, "video_preset", defaults.video_preset);
     spec.video_crf = get(v, "video_crf", defaults.video_crf);
     return {};
