@@ -165,6 +165,8 @@ Launch Supervisor::launch_of(const Slot& slot) const {
                         "--crumb-fd", std::to_string(slot.crumb.fd())});
         if (slash != std::string::npos)
             command.insert(command.end(), {"--model", slot.part.substr(slash + 1)});
+        if (slot.part == "ingest")
+            for (const auto& label : options_.labels) command.insert(command.end(), {"--label", label});
         if (!options_.bind.empty()) command.insert(command.end(), {"--bind", options_.bind});
         launch.keep_fd = slot.crumb.fd();
     }

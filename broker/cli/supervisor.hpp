@@ -38,6 +38,7 @@ public:
         std::string control;                  // path of the socket for `scale` and `status`; empty: none
         std::string log_dir;                  // a log file for each process; empty: they write to ours
         std::int64_t log_bytes = 64ll << 20;  // of each *.log there; then it goes on anew, the old one as .1
+        std::vector<std::string> labels;      // NAME=VALUE, of the ingest workers
         std::string bind;                     // address of this host that workers are reached at; empty: ipc
         double drain_s = 10;                  // what a worker may take to leave
         bool restart = true;
