@@ -13,8 +13,9 @@ namespace {
 Result<Output> join(const JoinContext& context, const std::string& out_dir) {
     auto out = OutFile::create(out_dir + "/replay.msgpack");
     if (!out) return out.error();
-    append_record(*out,
-                  schema::encode(ReplayHead{1, context.stream, context.spec.pools, context.spec.confidence}));
+    schema::StreamInfo stream = context.stream;
+    stream.input = stream.recut = {};  // where it lay, and the job's id in it
+    append_record(*out, schema::encode(ReplayHead{1, stream, context.spec.pools, context.spec.confidence}));
     for (const std::string& path : context.parts) {
         const auto part = files::read(path);
         if (!part) return part.error();
