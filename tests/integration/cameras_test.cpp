@@ -1,4 +1,5 @@
-// Cameras: a real broker on a memory store, scripted live workers, one client; all over inproc.
+// Cameras: a real broker on a memory store, scripted live workers, one client; over ipc, so that a broker may
+// begin again.
 //
 //   client ── jobs ──▶ broker ◀── workers ── live/ingest × n, live/annotate × n (scripted)
 #include <gmock/gmock.h>
@@ -30,7 +31,7 @@ protected:
     void SetUp() override {
         folder = std::filesystem::temp_directory_path() / ("sl-" + make_ulid());
         std::filesystem::create_directories(folder / "media");
-        options.endpoint = "inproc://broker";
+        options.endpoint = "ipc://" + (folder / "broker").string();
         options.roots = {{"media", folder / "media"}};
         options.output = {"media", "out"};
         catalogue.resolve = [](const std::string&, const std::string& preset, const Json& params,
@@ -72,7 +73,7 @@ protected:
         body["req"] = make_ulid();
         const auto bytes = Json::to_msgpack(body);
         Json reply;
-        // Over inproc a socket that was bound anew has to be found first.
+        // What was sent to a broker that has just ended is sent again.
         const bool answered = eventually([&] {
             client.send(zmq::buffer(schema::protocol_id.data(), schema::protocol_id.size()),
                         zmq::send_flags::sndmore);
