@@ -6,8 +6,11 @@
 #include "workers/annotate/annotate.hpp"
 #include "workers/annotate/exporter.hpp"
 #include "workers/detect/detect.hpp"
+#include "workers/detect/live_detect.hpp"
 #include "workers/ingest/ingest.hpp"
+#include "workers/ingest/live_ingest.hpp"
 #include "workers/noop/noop.hpp"
+#include "workers/preprocess/live_preprocess.hpp"
 #include "workers/preprocess/operation.hpp"
 #include "workers/preprocess/preprocess.hpp"
 
@@ -16,8 +19,35 @@ namespace sl::program {
 using nlohmann::json;
 
 namespace {
-constexpr std::int32_t noop_slots = 64;  // jobs that a worker of the stage noop holds at once
+
+constexpr std::int32_t noop_slots = 512;  // jobs that a worker of the stage noop holds at once
+constexpr std::int64_t hour_ns = 3'600'000'000'000;
+
+Result<detect::Opened> open_model(const config::Config& config, const Catalog& catalog,
+                                  const std::string& wanted, std::string& pool) {
+    std::string all;
+    for (const auto& m : catalog.manifests) {
+        all += (all.empty() ? "" : ", ") + m.name;
+        if (m.name != wanted) continue;
+        pool = m.pool();
+        return detect::open_backend(m, config::model_dirs(config));
+    }
+    return Error{Errc::not_found, "there is no model '" + wanted + "'", "there are: " + all};
 }
+
+// Where pictures of alerts go; none where neither the snapshots nor the output have a root.
+Result<std::optional<annotate::Snapshots>> open_snapshots(const config::Config& config, const Roots& roots) {
+    const auto& s = config.snapshots;
+    const std::string root = s.root.empty() ? config.output.root : s.root;
+    if (root.empty()) return std::optional<annotate::Snapshots>();
+    auto folder = roots.place({root, s.path});
+    if (!folder) return folder.error();
+    auto opened = annotate::Snapshots::open({root, s.path, *folder, s.max_mb, s.max_hours});
+    if (!opened) return opened.error();
+    return std::optional(std::move(*opened));
+}
+
+}  // namespace
 
 broker::Catalogue Catalog::for_broker() const {
     broker::Catalogue c;
@@ -67,42 +97,77 @@ Result<std::shared_ptr<Catalog>> load_catalog(const config::Config& config) {
     return catalog;
 }
 
+std::vector<alert::Target> alert_targets(const config::Config& config) {
+    std::vector<alert::Target> targets;
+    for (const auto& t : config.alerts.targets) {
+        alert::Target target;
+        target.name = t.name;
+        target.sink = t.sink;
+        target.max_per_minute = t.max_per_minute;
+        target.max_attempts = int(t.max_attempts);
+        target.max_age_ns = config.alerts.max_age_hours * hour_ns;
+        target.connect_s = t.connect_s;
+        target.timeout_s = t.timeout_s;
+        target.options = t.options;
+        targets.push_back(std::move(target));
+    }
+    return targets;
+}
+
+std::unique_ptr<alert::SinkHost> sink_host(const config::Config& config) {
+    return std::make_unique<alert::SinkHost>(Secrets(config.secrets.file), Roots(config.roots));
+}
+
+broker::OutboxOptions outbox_options(const config::Config& config) {
+    broker::OutboxOptions o;
+    for (const auto& t : config.alerts.targets)
+        o.targets.push_back({t.name, t.sink, {t.classes, t.min_score, t.cameras, t.rules, t.kinds}});
+    o.waiting = std::size_t(config.alerts.max_waiting);
+    o.age_ns = config.alerts.max_age_hours * hour_ns;
+    o.dead = std::size_t(config.retention.dead_letters);
+    o.dead_ns = config.retention.dead_letter_days * 24 * hour_ns;
+    return o;
+}
+
 Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog,
-                              const std::string& model) {
+                              const std::string& model, annotate::LiveHome::Viewer viewer) {
     StageSetup s;
     s.options.stage = s.options.pool = name;
     for (const auto& [root, path] : config.roots) s.options.roots.push_back(root);
     const Roots roots(config.roots);
+    const std::string wanted = model.empty() ? catalog.default_model : model;
     if (name == "ingest") {
         s.stage = std::make_unique<ingest::IngestStage>(roots);
     } else if (name == "preprocess") {
         s.stage = std::make_unique<preprocess::PreprocessStage>();
         s.options.engine = media::engine() + " " + cpu_class();
     } else if (name == "detect") {
-        const std::string wanted = model.empty() ? catalog.default_model : model;
-        const model::Manifest* found = nullptr;
-        std::string all;
-        for (const auto& m : catalog.manifests) {
-            all += (all.empty() ? "" : ", ") + m.name;
-            if (m.name == wanted) found = &m;
-        }
-        if (!found) return Error{Errc::not_found, "there is no model '" + wanted + "'", "there are: " + all};
-        auto opened = detect::open_backend(*found, config::model_dirs(config));
+        auto opened = open_model(config, catalog, wanted, s.options.pool);
         if (!opened) return opened.error();
         s.stage = std::make_unique<detect::DetectStage>(std::move(opened->backend));
-        s.options.pool = found->pool();
         s.options.engine = opened->engine;
     } else if (name == "annotate") {
         s.stage = std::make_unique<annotate::AnnotateStage>(roots);
         s.options.slots = std::int32_t(config.limits.home_slots);
         s.options.engine = media::engine();
     } else if (name == "alert") {
-        std::vector<alert::Target> targets;
-        for (const auto& t : config.alerts.targets)
-            targets.push_back({t.name, t.sink, t.classes, t.min_score, t.max_per_minute, t.options});
-        auto router = alert::Router::open(targets);
-        if (!router) return router.error();
-        s.stage = std::make_unique<alert::AlertStage>(std::move(*router));
+        auto stage = alert::AlertStage::open(alert_targets(config), sink_host(config));
+        if (!stage) return stage.error();
+        s.stage = std::move(*stage);
+    } else if (name == "live/ingest") {
+        s.stage = std::make_unique<ingest::LiveIngestStage>(config.secrets.file);
+    } else if (name == "live/preprocess") {
+        s.stage = std::make_unique<preprocess::LivePreprocessStage>();
+    } else if (name == "live/detect") {
+        // A session of its own: batch work never makes live work wait for it. It costs the model's memory.
+        auto opened = open_model(config, catalog, wanted, s.options.pool);
+        if (!opened) return opened.error();
+        s.stage = std::make_unique<detect::LiveDetectStage>(std::move(opened->backend));
+        s.options.pool = "live/" + s.options.pool;
+    } else if (name == "live/annotate") {
+        auto snapshots = open_snapshots(config, roots);
+        if (!snapshots) return snapshots.error();
+        s.stage = std::make_unique<annotate::LiveHome>(std::move(*snapshots), std::move(viewer));
     } else if (name == "noop") {
         const char* starts = std::getenv("SIGHTLINE_NOOP_STARTS");  // bench/jobs
         s.stage = std::make_unique<noop::NoopStage>(starts ? starts : "");

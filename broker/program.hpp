@@ -8,6 +8,8 @@
 #include "broker/cli/context.hpp"
 #include "common/pipeline.hpp"
 #include "common/worker/worker.hpp"
+#include "workers/alert/sink.hpp"
+#include "workers/annotate/live_home.hpp"
 
 namespace sl::program {
 
@@ -25,12 +27,21 @@ struct StageSetup {
     std::unique_ptr<worker::Stage> stage;
     worker::Options options;
 };
-// A stage ready to run: a detector opened and warmed up, alert targets opened. `model`: detect only.
+// A stage ready to run: a detector opened and warmed up, alert targets opened. `name`: a stage, or "live/"
+// and a stage. `model`: of detect. `viewer`: of live/annotate.
 Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog,
-                              const std::string& model);
+                              const std::string& model, annotate::LiveHome::Viewer viewer = {});
+
+// alerts.targets, as the alert stage and as the broker see them.
+std::vector<alert::Target> alert_targets(const config::Config& config);
+std::unique_ptr<alert::SinkHost> sink_host(const config::Config& config);
+broker::OutboxOptions outbox_options(const config::Config& config);
 
 void add_broker(CLI::App& app, cli::Context& context);
 void add_worker(CLI::App& app, cli::Context& context);
 void add_run(CLI::App& app, cli::Context& context);
+void add_replay(CLI::App& app, cli::Context& context);
+void add_sink_test(CLI::App& app, cli::Context& context);  // a subcommand of `sinks`
+void add_live(CLI::App& app, cli::Context& context);
 
 }  // namespace sl::program

@@ -1,19 +1,18 @@
 // `sightline run`: the whole pipeline in one process. The broker and every worker are threads that meet on
 // inproc sockets; job state is in memory, the audit trail a file beside the results. Nothing else differs.
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <future>
 #include <iostream>
-#include <thread>
 
 #include "broker/cli/interrupt.hpp"
 #include "broker/cli/job_text.hpp"
 #include "broker/cli/params.hpp"
 #include "broker/cli/progress.hpp"
 #include "broker/program.hpp"
+#include "broker/threads.hpp"
 #include "common/log.hpp"
 
 namespace sl::program {
@@ -56,49 +55,6 @@ Result<Placed> place(const std::vector<std::string>& files) {
         placed.inputs.push_back({{"root", "in"}, {"path", fs::relative(p, root).string()}});
     return placed;
 }
-
-// Signals go to the main thread alone: the others are started while they are blocked.
-void mask_signals(int how) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(how, &set, nullptr);
-}
-
-// Threads of the process, told to stop by one eventfd.
-class Threads {
-public:
-    Threads() : stop_(eventfd(0, EFD_CLOEXEC)) {}
-    ~Threads() {
-        stop();
-        ::close(stop_);
-    }
-    int fd() const { return stop_; }
-    void add(std::function<Result<void>()> f) {
-        all_.emplace_back([this, f = std::move(f)] {
-            if (auto ok = f(); !ok) {
-                const std::lock_guard lock(mutex_);
-                if (!error_) error_ = ok.error();
-            }
-        });
-    }
-    std::optional<Error> error() const {
-        const std::lock_guard lock(mutex_);
-        return error_;
-    }
-    void stop() {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto n = ::write(stop_, &one, sizeof one);
-        all_.clear();  // joins
-    }
-
-private:
-    const int stop_;
-    mutable std::mutex mutex_;
-    std::optional<Error> error_;
-    std::vector<std::jthread> all_;
-};
 
 class Run {
 public:

@@ -1,4 +1,6 @@
 // `sightline broker` and `sightline worker`: one process of a fleet each, until SIGTERM.
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -6,7 +8,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
+#include "broker/cli/params.hpp"
 #include "broker/program.hpp"
 #include "common/log.hpp"
 #include "common/spelling.hpp"
@@ -58,8 +62,9 @@ int serve_broker(cli::Context& c) {
         for (const auto& protection : split(off, ',')) options.test_off.insert(protection);
     auto audit = config->postgres.dsn.empty()
                      ? store::jsonl_audit(config::audit_path(*config))
-                     : store::postgres_audit(
-                           {config->postgres.dsn, config->fleet.name, !options.test_off.contains("dedup")});
+                     : store::postgres_audit({.dsn = config->postgres.dsn,
+                                              .fleet = config->fleet.name,
+                                              .dedup = !options.test_off.contains("dedup")});
     if (!audit) return c.fail(audit.error());
     options.fleet = config->fleet.name;
     options.roots = config->roots;
@@ -75,6 +80,7 @@ int serve_broker(cli::Context& c) {
     for (const auto& camera : nlohmann::json::parse(config->cameras))
         options.cameras.push_back(camera.dump());
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
+    options.alerts = outbox_options(*config);
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();
     if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok)
@@ -96,10 +102,60 @@ Error execute_again() {
 }
 
 struct WorkerOptions {
-    std::string stage, model, bind, supervisor;
+    std::string stage, model, bind, supervisor, only;
+    std::vector<std::string> labels;
     double drain_s = 10;
     int crumb_fd = -1;
 };
+
+// The loops of one process: batch work and live work of a stage, each with threads of its own.
+std::vector<std::string> loops_of(const WorkerOptions& o) {
+    if (o.stage == "alert" || o.stage == "noop" || o.only == "batch") return {o.stage};
+    if (o.only == "live") return {"live/" + o.stage};
+    return {o.stage, "live/" + o.stage};
+}
+
+Result<std::map<std::string, std::string>> labels_of(const std::vector<std::string>& words) {
+    std::map<std::string, std::string> labels;
+    for (const auto& word : words) {
+        const auto [name, value] = cli::halves(word);
+        if (name.empty() || value.empty())
+            return Error{Errc::invalid_argument, "cannot use the label '" + word + "'",
+                         "labels are NAME=VALUE, as in site=north"};
+        labels[name] = value;
+    }
+    return labels;
+}
+
+// Until a signal comes, or one of the loops ends: then all drain. Their sockets are gone when this returns.
+Result<worker::Ended> serve_loops(std::vector<StageSetup>& loops, const StopSignal& stop, double drain_s) {
+    const int told = eventfd(0, EFD_CLOEXEC), over = eventfd(0, EFD_CLOEXEC);
+    const auto ring = [](int fd) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto n = ::write(fd, &one, sizeof one);
+    };
+    std::vector<std::future<Result<worker::Ended>>> ends;
+    for (auto& loop : loops)
+        ends.push_back(std::async(std::launch::async, [&] {
+            zmq::context_t context;  // of its own: a gate answers for the whole of one (common/bus/gate.hpp)
+            auto ended = worker::run_worker(context, *loop.stage, loop.options, told, drain_s);
+            ring(over);
+            return ended;
+        }));
+    pollfd waited[] = {{stop.fd(), POLLIN, 0}, {over, POLLIN, 0}};
+    while (::poll(waited, 2, -1) < 0 && errno == EINTR) {
+    }
+    ring(told);
+    Result<worker::Ended> all = worker::Ended::left;
+    for (auto& end : ends) {
+        const auto ended = end.get();
+        if (!all) continue;
+        if (!ended || *ended == worker::Ended::reload) all = ended;
+    }
+    ::close(told);
+    ::close(over);
+    return all;
+}
 
 int serve_worker(cli::Context& c, const WorkerOptions& o) {
     auto config = c.load_config();
@@ -110,26 +166,34 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
     if (!security) return c.fail(security.error());
     auto catalog = load_catalog(*config);
     if (!catalog) return c.fail(catalog.error());
-    auto setup = make_stage(o.stage, *config, **catalog, o.model);
-    if (!setup) return c.fail(setup.error());
-    setup->options.brokers = config::endpoints(*config);
-    setup->options.run_dir = config->broker.run_dir;
-    setup->options.bind_host = o.bind;
-    setup->options.security = std::move(*security);
-    setup->options.supervisor = o.supervisor;
-    setup->options.crumb = worker::Crumb::open(o.crumb_fd);
-    setup->options.check_reload = [&]() -> Result<void> {
-        auto today = c.load_config();
-        if (!today) return today.error();
-        auto with = load_catalog(*today);
-        if (!with) return with.error();
-        if (auto tried = make_stage(o.stage, *today, **with, o.model); !tried) return tried.error();
-        return {};
-    };
-    const auto ended = [&] {  // its sockets are gone before it begins again
-        zmq::context_t context;
-        return worker::run_worker(context, *setup->stage, setup->options, stop.fd(), o.drain_s);
-    }();
+    const auto labels = labels_of(o.labels);
+    if (!labels) return c.fail(labels.error());
+    std::vector<StageSetup> loops;
+    for (const auto& name : loops_of(o)) {
+        auto setup = make_stage(name, *config, **catalog, o.model);
+        if (!setup) return c.fail(setup.error());
+        const bool live = name.starts_with("live/");
+        setup->options.brokers = config::endpoints(*config);
+        setup->options.run_dir = config->broker.run_dir;
+        setup->options.bind_host = o.bind;
+        setup->options.security = *security;
+        setup->options.supervisor = o.supervisor;
+        setup->options.labels = *labels;
+        // A live frame is worked on once: who dies of one is not given it again, so it leaves no crumb.
+        if (!live) setup->options.crumb = worker::Crumb::open(o.crumb_fd);
+        setup->options.background = !live && loops_of(o).size() > 1;
+        setup->options.check_reload = [&]() -> Result<void> {
+            auto today = c.load_config();
+            if (!today) return today.error();
+            auto with = load_catalog(*today);
+            if (!with) return with.error();
+            for (const auto& each : loops_of(o))
+                if (auto tried = make_stage(each, *today, **with, o.model); !tried) return tried.error();
+            return {};
+        };
+        loops.push_back(std::move(*setup));
+    }
+    const auto ended = serve_loops(loops, stop, o.drain_s);
     if (!ended) return c.fail(ended.error());
     if (*ended == worker::Ended::left) return cli::exit_ok;
     log::info("reload", "stage={}: begins again", o.stage);
@@ -159,6 +223,10 @@ void add_worker(CLI::App& app, cli::Context& c) {
     cmd->add_option("--bind", o->bind, "address of this host that workers on other hosts reach, for tcp");
     cmd->add_option("--supervisor", o->supervisor, "id of the supervisor that started it");
     cmd->add_option("--crumb-fd", o->crumb_fd, "descriptor of the memory that it shares with its supervisor");
+    cmd->add_option("--only", o->only, "serve batch work or live work alone; else both, live work first")
+        ->check(CLI::IsMember({"batch", "live"}));
+    cmd->add_option("--label", o->labels,
+                    "NAME=VALUE, ingest: cameras that ask for labels go to workers that have them");
     cmd->add_option("--drain", o->drain_s, "seconds to finish what it holds after SIGTERM")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();

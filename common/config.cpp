@@ -22,7 +22,9 @@ using Json = nlohmann::ordered_json;
 template <typename V>
 void fields(V& v, Target& t) {
     v("name", t.name), v("sink", t.sink), v("classes", t.classes), v("min_score", t.min_score);
-    v("max_per_minute", t.max_per_minute), v.object("options", t.options);
+    v("cameras", t.cameras), v("rules", t.rules), v("kinds", t.kinds);
+    v("max_per_minute", t.max_per_minute), v("max_attempts", t.max_attempts);
+    v("connect_s", t.connect_s), v("timeout_s", t.timeout_s), v.object("options", t.options);
 }
 template <typename V>
 void fields(V& v, Fleet& s) {
@@ -35,6 +37,10 @@ void fields(V& v, Broker& s) {
 template <typename V>
 void fields(V& v, Security& s) {
     v("keys", s.keys), v("insecure", s.insecure);
+}
+template <typename V>
+void fields(V& v, Secrets& s) {
+    v("file", s.file);
 }
 template <typename V>
 void fields(V& v, Redis& s) {
@@ -65,22 +71,27 @@ template <typename V>
 void fields(V& v, Retention& s) {
     v("jobs", s.jobs), v("job_days", s.job_days), v("failed_work_hours", s.failed_work_hours);
     v("log_entries", s.log_entries), v("log_mb", s.log_mb);
+    v("dead_letters", s.dead_letters), v("dead_letter_days", s.dead_letter_days);
 }
 template <typename V>
 void fields(V& v, Alerts& s) {
-    v("targets", s.targets);
+    v("max_waiting", s.max_waiting), v("max_age_hours", s.max_age_hours), v("targets", s.targets);
+}
+template <typename V>
+void fields(V& v, Snapshots& s) {
+    v("root", s.root), v("path", s.path), v("max_mb", s.max_mb), v("max_hours", s.max_hours);
 }
 template <typename V>
 void fields(V& v, Log& s) {
-    v("level", s.level), v("format", s.format);
+    v("level", s.level), v("format", s.format), v("max_mb", s.max_mb);
 }
 template <typename V>
 void fields(V& v, Config& c) {
-    v("fleet", c.fleet), v("broker", c.broker), v("security", c.security), v("redis", c.redis),
-        v("postgres", c.postgres);
+    v("fleet", c.fleet), v("broker", c.broker), v("security", c.security), v("secrets", c.secrets);
+    v("redis", c.redis), v("postgres", c.postgres);
     v("audit", c.audit), v("roots", c.roots), v("output", c.output), v("models", c.models);
     v("limits", c.limits), v("retention", c.retention), v("alerts", c.alerts);
-    v.cameras("cameras", c.cameras), v("log", c.log);
+    v.cameras("cameras", c.cameras), v("snapshots", c.snapshots), v("log", c.log);
 }
 
 struct Findings {
@@ -337,6 +348,17 @@ void check(const Config& c, Findings& findings) {
     at_least("retention.failed_work_hours", c.retention.failed_work_hours, 0);
     at_least("retention.log_entries", c.retention.log_entries, 1000);
     at_least("retention.log_mb", c.retention.log_mb, 1);
+    at_least("retention.dead_letters", c.retention.dead_letters, 0);
+    at_least("retention.dead_letter_days", c.retention.dead_letter_days, 0);
+    at_least("alerts.max_waiting", c.alerts.max_waiting, 1);
+    at_least("alerts.max_age_hours", c.alerts.max_age_hours, 0);
+    if (!c.snapshots.root.empty()) one_of("snapshots.root", c.snapshots.root, names);
+    const std::filesystem::path pictures(c.snapshots.path);
+    require(pictures.is_relative() && std::find(pictures.begin(), pictures.end(), "..") == pictures.end(),
+            "snapshots.path", quoted(c.snapshots.path) + "must be a folder below its root, without '..'");
+    at_least("snapshots.max_mb", c.snapshots.max_mb, 1);
+    at_least("snapshots.max_hours", c.snapshots.max_hours, 1);
+    at_least("log.max_mb", c.log.max_mb, 1);
     require(c.limits.chunks_in_flight > 0, "limits.chunks_in_flight", "must be at least 1");
     require(c.limits.home_slots > 1, "limits.home_slots",
             "must be at least 2: the last one is kept for the chunk whose turn it is");
@@ -347,6 +369,18 @@ void check(const Config& c, Findings& findings) {
         require(target.min_score >= 0 && target.min_score <= 1, "alerts.targets",
                 it + "whose min_score is not 0 to 1");
         require(target.max_per_minute >= 0, "alerts.targets", it + "whose max_per_minute is negative");
+        require(target.max_attempts >= 0 && target.max_attempts <= 1'000'000, "alerts.targets",
+                it + "whose max_attempts is not 0 to 1000000");
+        require(
+            target.connect_s > 0 && target.connect_s <= 60 && target.timeout_s > 0 && target.timeout_s <= 60,
+            "alerts.targets", it + "whose connect_s or timeout_s is not above 0 and at most 60");
+        for (const std::string& kind : target.kinds)
+            require(kind == "new" || kind == "update" || kind == "end", "alerts.targets",
+                    it + "whose kinds name '" + kind + "'; there are new, update and end");
+        require(target.name.find('/') == std::string::npos, "alerts.targets", it + "whose name holds a '/'");
+        require(std::count_if(c.alerts.targets.begin(), c.alerts.targets.end(),
+                              [&](const Target& other) { return other.name == target.name; }) == 1,
+                "alerts.targets", it + "twice");
     }
     require(c.cameras == "[]" || c.postgres.dsn.empty(), "cameras",
             "must be [] where postgres.dsn is set: the registry is there (`sightline cameras add`)");

@@ -19,6 +19,9 @@ Error wrong(const std::string& message, const std::string& hint = "") {
     return Error{Errc::invalid_argument, message, hint};
 }
 
+// Of sample_fps -1: enough to follow who walks (bench/tracking), and a third of the work for most videos.
+constexpr double auto_fps = 10;
+
 using Values = std::map<std::string, Json>;
 
 // A pipeline need not offer every parameter: what it leaves out keeps the default of JobSpec.
@@ -309,6 +312,15 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     spec.pools = std::move(*pools);
     spec.operations = std::move(*operations);
     spec.sample_fps = get(v, "sample_fps", defaults.sample_fps);
+    if (spec.sample_fps < 0) spec.sample_fps = auto_fps;
+    spec.sample_every = get(v, "sample_every", defaults.sample_every);
+    spec.tracker.kind = get(v, "tracker", defaults.tracker.kind);
+    spec.tracker.high = get(v, "track_high", defaults.tracker.high);
+    spec.tracker.low = get(v, "track_low", defaults.tracker.low);
+    spec.tracker.keep_s = get(v, "track_keep_s", defaults.tracker.keep_s);
+    if (spec.tracker.low > spec.tracker.high)
+        return wrong("cannot take the job: track_low is above track_high",
+                     "give track_low at most track_high");
     spec.confidence = get(v, "confidence", defaults.confidence);
     spec.nms = get(v, "nms", defaults.nms);
     spec.max_boxes = get(v, "max_boxes", defaults.max_boxes);
@@ -319,6 +331,11 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     for (const Json& item : get(v, "zones", Json::array())) spec.zones.push_back(*zone_from_json(item));
     if (auto ok = check_zones(spec.zones, spec.rules); !ok)
         return wrong("cannot take the job: " + ok.error().message, ok.error().hint);
+    for (const schema::Rule& rule : spec.rules)
+        if (rule.kind == "line" && spec.tracker.kind == "none")
+            return wrong(
+                "cannot take the job: rule '" + rule.name + "' is of kind line, and there is no tracker",
+                "set tracker=bytetrack");
     spec.video_preset = get(v, "video_preset", defaults.video_preset);
     spec.video_crf = get(v, "video_crf", defaults.video_crf);
     return {};

@@ -124,8 +124,8 @@ struct TrackerSpec {
     std::string kind = "bytetrack";  // "bytetrack" "sort" "none"
     double high = 0.5;               // boxes of at least this are matched first, and begin tracks
     double low = 0.1;
-    double match_iou = 0.2;           // the least overlap of a box and a predicted one
-    double keep_s = 1;                // a track that is seen no more is kept for so long
+    double match_iou = 0.1;           // the least overlap of a box and a predicted one
+    double keep_s = 2;                // a track that is seen no more is kept for so long
     std::int32_t confirm_frames = 2;  // detected frames in a row until a new track counts
     MSGPACK_DEFINE_MAP(kind, high, low, match_iou, keep_s, confirm_frames)
     bool operator==(const TrackerSpec&) const = default;
@@ -145,7 +145,7 @@ struct JobSpec {
     double nms = 0.45;
     std::vector<std::string> classes;  // detect only these class names; empty: all
     std::int32_t max_boxes = 300;      // a frame
-    std::vector<std::string> exporters = {"json", "csv", "webvtt", "video", "sheet"};
+    std::vector<std::string> exporters = {"json", "csv", "webvtt", "tracks", "video", "sheet"};
     std::vector<Rule> rules;
     std::string video_preset = "veryfast";  // x264
     std::int32_t video_crf = 23;
@@ -156,10 +156,11 @@ struct JobSpec {
     std::vector<Zone> zones;
     TrackerSpec tracker;
     std::string preset_version;
-    std::string camera;  // the spec of a camera; empty: of a job
+    std::string camera;             // the spec of a camera; empty: of a job
+    std::int32_t sample_every = 0;  // detect every so many frames; 0: by sample_fps
     MSGPACK_DEFINE_MAP(job, inputs, output, pipeline, preset, pools, operations, sample_fps, confidence, nms,
                        classes, max_boxes, exporters, rules, video_preset, video_crf, priority, tenant, tags,
-                       submitted_ns, zones, tracker, preset_version, camera)
+                       submitted_ns, zones, tracker, preset_version, camera, sample_every)
 };
 
 // What the scan learned of one stream; carried in every chunk's header.
@@ -191,7 +192,7 @@ struct StreamInfo {
                        codec, names, warnings)
 };
 
-// One chunk as the scan cut it: a function of the file and the job's sample_fps alone.
+// One chunk as the scan cut it: a function of the file and the job's sampling alone.
 struct Row {
     std::int64_t seq = 0;
     std::int64_t pts = 0;          // first emitted frame

@@ -143,6 +143,11 @@ std::string frames_text(const json& job) {
 
 std::string alert_line(const json& body) {
     const json box = body.value("box", json::object());
+    const std::string kind = body.value("kind", "new");
+    if (kind != "new")  // the incident is told already
+        return fmt::format("alert {}  {}  {:.1f} s (frame {})  {}: {}", kind, body.value("stream", ""),
+                           body.value("time_s", 0.0), body.value("frame", std::int64_t{0}),
+                           body.value("rule", ""), body.value("class_name", ""));
     return fmt::format("alert  {}  {:.1f} s (frame {})  {}: {} {:.2f} at {:.0f},{:.0f} {:.0f}x{:.0f}",
                        body.value("stream", ""), body.value("time_s", 0.0),
                        body.value("frame", std::int64_t{0}), body.value("rule", ""),

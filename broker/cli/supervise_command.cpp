@@ -27,6 +27,8 @@ std::string control_path(const config::Config& config) {
 struct Supervise {
     std::vector<std::string> parts;
     std::string logs;
+    std::string bind;
+    std::vector<std::string> labels;
     double drain_s = 10;
     bool no_restart = false;
 };
@@ -57,6 +59,9 @@ int supervise(Context& c, const Supervise& o) {
         options.settings.insert(options.settings.end(), {"--option", setting});
     options.endpoints = config::endpoints(*config);
     options.log_dir = o.logs;
+    options.log_bytes = config->log.max_mb << 20;
+    options.bind = o.bind;
+    options.labels = o.labels;
     options.drain_s = o.drain_s;
     options.restart = !o.no_restart;
     for (const std::string& dir : {config->broker.run_dir, o.logs})
@@ -128,6 +133,10 @@ void add_supervise(CLI::App& app, Context& c) {
         ->required();
     cmd->add_option("--logs", o->logs,
                     "folder for a log of each process; else all write where this one does");
+    cmd->add_option("--bind", o->bind, "address of this host that workers on other hosts reach, for tcp");
+    cmd->add_option(
+        "--label", o->labels,
+        "NAME=VALUE of the ingest workers: cameras that ask for labels go to workers that have them");
     cmd->add_option("--drain", o->drain_s,
                     "seconds that a worker has to finish what it holds when it is to leave")
         ->check(CLI::NonNegativeNumber)

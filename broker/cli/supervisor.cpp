@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 
 #include "broker/cli/interrupt.hpp"
 #include "common/bus/socket.hpp"
@@ -15,6 +16,7 @@
 #include "common/spelling.hpp"
 
 namespace sl::cli {
+namespace fs = std::filesystem;
 
 using nlohmann::json;
 using std::chrono::milliseconds;
@@ -62,6 +64,7 @@ Result<void> Supervisor::run(zmq::context_t& context, const PartCounts& counts, 
         const auto now = Clock::now();
         start_due(now);
         if (stops_ > 0) stop_next();
+        bound_logs(now);
         std::erase_if(slots_, [](const Slot& s) { return s.state == State::gone; });
         if (stops_ > 0 && slots_.empty()) break;
         std::vector<zmq::pollitem_t> polled{{nullptr, signal_fd, ZMQ_POLLIN, 0}};
@@ -162,6 +165,9 @@ Launch Supervisor::launch_of(const Slot& slot) const {
                         "--crumb-fd", std::to_string(slot.crumb.fd())});
         if (slash != std::string::npos)
             command.insert(command.end(), {"--model", slot.part.substr(slash + 1)});
+        if (slot.part == "ingest")
+            for (const auto& label : options_.labels) command.insert(command.end(), {"--label", label});
+        if (!options_.bind.empty()) command.insert(command.end(), {"--bind", options_.bind});
         launch.keep_fd = slot.crumb.fd();
     }
     command.insert(command.end(), options_.settings.begin(), options_.settings.end());
@@ -252,8 +258,27 @@ void Supervisor::stop_next() {
         if (slot.part != "broker" || !workers_left) leave(slot);
 }
 
+// Copied, then emptied: a log is its writer's standard error, which cannot be told to open another file (and
+// goes on at the new end, since it appends). A line written between the two is lost.
+void Supervisor::bound_logs(Clock::time_point now) {
+    if (options_.log_dir.empty() || now < logs_at_) return;
+    logs_at_ = now + std::chrono::seconds(5);
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator(options_.log_dir, ec)) {
+        if (entry.path().extension() != ".log") continue;
+        if (const auto size = entry.file_size(ec); ec || std::int64_t(size) < options_.log_bytes) continue;
+        const std::string path = entry.path().string();
+        fs::copy_file(path, path + ".1.part", fs::copy_options::overwrite_existing, ec);
+        if (!ec) fs::rename(path + ".1.part", path + ".1", ec);
+        // A full disk keeps no old log, and does not grow the new one either.
+        if (ec) log::warn("log_not_kept", "path={}.1 why={}", path, ec.message());
+        fs::resize_file(path, 0, ec);
+    }
+}
+
 Clock::time_point Supervisor::wake(Clock::time_point now) {
     auto next = reports_->tick(now);
+    if (!options_.log_dir.empty()) next = std::min(next, logs_at_);
     for (Slot& slot : slots_) {
         if (slot.state == State::waiting) next = std::min(next, slot.start_at);
         if (slot.state != State::leaving) continue;

@@ -35,9 +35,12 @@ public:
         std::vector<std::string> settings;   // options that every process is given: --config FILE …
         std::vector<std::string> endpoints;  // jobs sockets: one for each broker, all for workers
         bus::Security security;
-        std::string control;  // path of the socket for `scale` and `status`; empty: none
-        std::string log_dir;  // a log file for each process; empty: they write to ours
-        double drain_s = 10;  // what a worker may take to leave
+        std::string control;                  // path of the socket for `scale` and `status`; empty: none
+        std::string log_dir;                  // a log file for each process; empty: they write to ours
+        std::int64_t log_bytes = 64ll << 20;  // of each *.log there; then it goes on anew, the old one as .1
+        std::vector<std::string> labels;      // NAME=VALUE, of the ingest workers
+        std::string bind;                     // address of this host that workers are reached at; empty: ipc
+        double drain_s = 10;                  // what a worker may take to leave
         bool restart = true;
         std::chrono::milliseconds most_pause{5000}, healthy{10000};  // a life this long forgets earlier ends
     };
@@ -72,6 +75,7 @@ private:
     void stop_next();
     Clock::time_point wake(Clock::time_point now);
     void take_signals(int fd);
+    void bound_logs(Clock::time_point now);
     void serve_control();
     nlohmann::json answer(const nlohmann::json& request);
     nlohmann::json processes() const;
@@ -82,6 +86,7 @@ private:
     std::optional<zmq::socket_t> control_;
     MemoryKills memory_kills_;
     int stops_ = 0;  // signals that told to
+    Clock::time_point logs_at_{};
 };
 
 // What a supervisor's control socket answers to `request`: {type: "status"} or {type: "scale", parts: {…}}.

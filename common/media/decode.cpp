@@ -26,11 +26,16 @@ Error lying_times(const schema::StreamInfo& stream, std::int64_t pts, const std:
 
 }  // namespace
 
+Sampling sampling_of(const schema::JobSpec& spec) {
+    return {spec.sample_fps, spec.sample_every};
+}
+
 bool on_grid(std::int64_t pts, std::int64_t prev_pts, std::int64_t start_pts, schema::Rational time_base,
-             double fps) {
-    if (fps <= 0 || prev_pts == INT64_MIN) return true;
+             std::int64_t ordinal, Sampling sampling) {
+    if (sampling.every > 0) return ordinal % sampling.every == 0;
+    if (sampling.fps <= 0 || prev_pts == INT64_MIN) return true;
     // In whole numbers: every host must find the same cells.
-    const AVRational rate = av_d2q(fps, 1'000'000);
+    const AVRational rate = av_d2q(sampling.fps, 1'000'000);
     const auto cell = [&](std::int64_t t) {
         return av_rescale_rnd(t - start_pts, std::int64_t(time_base.num) * rate.num,
                               std::int64_t(time_base.den) * rate.den, AV_ROUND_DOWN);
@@ -38,7 +43,7 @@ bool on_grid(std::int64_t pts, std::int64_t prev_pts, std::int64_t start_pts, sc
     return cell(pts) > cell(prev_pts);
 }
 
-Result<DecodeReport> decode_chunk(const schema::StreamInfo& stream, const schema::Row& row, double sample_fps,
+Result<DecodeReport> decode_chunk(const schema::StreamInfo& stream, const schema::Row& row, Sampling sampling,
                                   std::span<const std::uint8_t> packed,
                                   const std::function<bool(const Decoded&)>& each) {
     const auto chunk = unpack_chunk(packed);
@@ -63,7 +68,7 @@ Result<DecodeReport> decode_chunk(const schema::StreamInfo& stream, const schema
     std::int64_t ordinal = row.first_frame, previous = row.prev_pts;
     for (auto& [pts, e] : expected) {
         e.ordinal = ordinal++;
-        e.sampled = on_grid(pts, previous, stream.start_pts, stream.time_base, sample_fps);
+        e.sampled = on_grid(pts, previous, stream.start_pts, stream.time_base, e.ordinal, sampling);
         previous = pts;
     }
 

@@ -64,7 +64,7 @@ LosslessWriter::LosslessWriter(schema::Rational time_base, const ScanOptions& op
       min_ticks_(std::llround(options.min_chunk_s * time_base.den / time_base.num)),
       max_bytes_(options.max_chunk_bytes / 2),
       file_(std::move(file)),
-      rows_(time_base, options.sample_fps) {}
+      rows_(time_base, options.sampling) {}
 
 Result<void> LosslessWriter::open_encoder(const AVFrame& frame) {
     const bool x264 = x264_is_lossless(frame);

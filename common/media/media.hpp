@@ -22,10 +22,18 @@ struct FrameDeleter {
 };
 using FramePtr = std::unique_ptr<AVFrame, FrameDeleter>;
 
+// Which frames are detected: every so many, or those of a grid in time.
+struct Sampling {
+    double fps = 0;          // 0: every frame
+    std::int32_t every = 0;  // 0: by fps
+    Sampling(double rate = 0, std::int32_t frames = 0) : fps(rate), every(frames) {}
+};
+Sampling sampling_of(const schema::JobSpec& spec);
+
 // --- scan and cut ------------------------------------------------------------------------------------
 
 struct ScanOptions {
-    double sample_fps = 0;    // grid for Row.sampled / Row.batches; 0: every frame
+    Sampling sampling;        // grid for Row.sampled / Row.batches
     double min_chunk_s = 2;   // a chunk ends at the first key at or after this
     double max_chunk_s = 30;  // keyframes rarer than this: recut
     std::int64_t max_chunk_bytes = 256ll << 20;
@@ -76,13 +84,13 @@ struct DecodeReport {
 
 // Decodes a chunk alone, in a decoder of its own. `each` returns false to stop early. bad_media when frames
 // do not rise in pts or come without a packet: then timestamps lie and the stream must be recut.
-Result<DecodeReport> decode_chunk(const schema::StreamInfo& stream, const schema::Row& row, double sample_fps,
+Result<DecodeReport> decode_chunk(const schema::StreamInfo& stream, const schema::Row& row, Sampling sampling,
                                   std::span<const std::uint8_t> packed,
                                   const std::function<bool(const Decoded&)>& each);
 
-// The detection grid: true when the frame at pts opens a new cell. fps <= 0: always true.
+// The detection grid: true when the frame at pts, the ordinal-th of its stream, opens a new cell.
 bool on_grid(std::int64_t pts, std::int64_t prev_pts, std::int64_t start_pts, schema::Rational time_base,
-             double fps);
+             std::int64_t ordinal, Sampling sampling);
 
 // --- pixels ------------------------------------------------------------------------------------------
 

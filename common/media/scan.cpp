@@ -33,7 +33,7 @@ Result<PreScan> pre_scan(Demuxer& demuxer, const std::string& path, const ScanOp
     const double second = double(stream.time_base.den) / stream.time_base.num;
     const bool reorders = stream.codecpar->video_delay > 0;
     const std::int64_t max_ticks = std::llround(options.max_chunk_s * second);
-    PreScan scan{RowTable(from_av(stream.time_base), options.sample_fps), {}};
+    PreScan scan{RowTable(from_av(stream.time_base), options.sampling), {}};
     Splitter splitter =
         Splitter::counting(std::max<std::int64_t>(1, std::llround(options.min_chunk_s * second)));
     const auto take = [&](const std::optional<Chunk>& chunk) {

@@ -105,8 +105,9 @@ void RowTable::add(const std::vector<std::int64_t>& emitted, std::int64_t end, s
     row.frames = std::int32_t(emitted.size());
     const std::int64_t start = rows.empty() ? emitted.front() : rows.front().pts;
     std::int64_t previous = row.prev_pts;
+    std::int64_t ordinal = row.first_frame;
     for (const std::int64_t pts : emitted) {
-        if (on_grid(pts, previous, start, time_base_, sample_fps_)) ++row.sampled;
+        if (on_grid(pts, previous, start, time_base_, ordinal++, sampling_)) ++row.sampled;
         if (pts == previous) duplicate_pts = true;
         previous = pts;
     }

@@ -75,8 +75,7 @@ private:
 
 class RowTable {
 public:
-    RowTable(schema::Rational time_base, double sample_fps)
-        : time_base_(time_base), sample_fps_(sample_fps) {}
+    RowTable(schema::Rational time_base, Sampling sampling) : time_base_(time_base), sampling_(sampling) {}
     // `emitted`: pts, rising. A chunk that shows nothing (cut away by an edit list) gets no row.
     void add(const std::vector<std::int64_t>& emitted, std::int64_t end, std::int64_t bytes,
              std::string fingerprint);
@@ -87,7 +86,7 @@ public:
 
 private:
     schema::Rational time_base_;
-    double sample_fps_;
+    Sampling sampling_;
     std::int64_t last_pts_ = INT64_MIN;
 };
 

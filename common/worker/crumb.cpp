@@ -48,11 +48,11 @@ namespace {
 
 constexpr std::uint64_t page_magic = 0x31424d5552434c53;  // "SLCRUMB1"
 
-// Nothing that follows is seen before the flag's fall, nothing before it after its rise.
+// Nothing that follows is seen before the flag's fall, nothing before it after its rise. An exchange, not a
+// fence: ThreadSanitizer knows none.
 template <typename F>
 void change(std::atomic<std::uint32_t>& flag, F&& write) {
-    flag.store(0, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_release);
+    flag.exchange(0, std::memory_order_acq_rel);
     write();
     flag.store(1, std::memory_order_release);
 }

@@ -94,6 +94,15 @@ void Links::to_home(const std::string& worker, bus::Envelope message) {
     if (!bus::send(home->second, frames)) ++dropped_;  // no high-water mark: does not happen
 }
 
+bool Links::blocked(const std::string& pool) const {
+    return std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.pool == pool; });
+}
+
+bool Links::serves(const std::string& pool, const std::string& but_for) const {
+    return std::any_of(peers_.begin(), peers_.end(),
+                       [&](const auto& p) { return p.second.pool == pool && p.first != but_for; });
+}
+
 void Links::flush() {
     std::set<std::string> full;
     for (auto w = waiting_.begin(); w != waiting_.end();) {

@@ -32,6 +32,8 @@ public:
         return at == peers_.end() ? nullptr : &at->second;
     }
     bool blocked() const { return !waiting_.empty(); }  // some peer is full: do not compute ahead
+    bool blocked(const std::string& pool) const;
+    bool serves(const std::string& pool, const std::string& but_for) const;  // has another worker
     void flush();
     // The sockets that waiting messages wait for, to poll for output.
     std::vector<zmq::socket_t*> full();

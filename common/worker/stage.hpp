@@ -72,6 +72,13 @@ public:
     virtual bool draining() const = 0;
     virtual const schema::Peer* peer(const std::string& worker) const = 0;  // null: not among the peers
     virtual void send(bus::Envelope message) = 0;  // to the broker, once: it may be lost
+    virtual const std::string& id() const = 0;     // this worker's
+    // As Emit's, but without waiting: what a pool has no room for is kept until it has. Who asks blocked()
+    // before each message to a pool never has more than one there.
+    virtual void to_any(const std::string& pool, bus::Envelope message) = 0;
+    virtual void to_home(const std::string& worker, bus::Envelope message) = 0;
+    virtual bool blocked(const std::string& pool) const = 0;  // something waits for room there
+    virtual bool serves(const std::string& pool) const = 0;   // it has a worker, other than this one
 
 protected:
     virtual std::uint64_t next_request() = 0;
@@ -98,14 +105,19 @@ public:
     virtual std::optional<Claim> claim(const bus::Envelope&) const { return std::nullopt; }
     // The home wants these pieces only.
     virtual void narrow(bus::Envelope&, const std::vector<schema::Piece>&) {}
-    // A message from a peer or the broker that the loop does not know; true: taken (it is not queued to
-    // work()).
+    // A task, or a message from a peer or the broker that the loop does not know; true: taken (it is not
+    // queued to work()).
     virtual bool intercept(bus::Envelope&, BusApi&) { return false; }
     virtual void on_answer(const schema::Token&, const schema::Answer&, bus::Envelope&, BusApi&) {}
     virtual void on_drop(const schema::Token&, BusApi&) {}
     virtual void on_gone(const std::vector<schema::Peer>&, BusApi&) {}  // after each change of the peers
     virtual void on_tick(Clock::time_point, BusApi&) {}
     virtual bool idle() const { return true; }  // draining: nothing is held any more
+    // What peers send is taken by intercept() and read at any time; else only while nothing waits for work().
+    virtual bool gathers() const { return false; }
+    // A descriptor of the stage's own: while it is readable, on_wake is called. -1: none.
+    virtual int wake_fd() const { return -1; }
+    virtual void on_wake(BusApi&) {}
 };
 
 }  // namespace sl::worker

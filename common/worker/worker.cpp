@@ -1,5 +1,6 @@
 #include "common/worker/worker.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,14 @@ struct AnyItem {  // every message between workers carries its token
     MSGPACK_DEFINE_MAP(token)
 };
 
+struct AnyOrder {  // of a broker; some carry no epoch
+    std::uint64_t epoch = UINT64_MAX;
+    MSGPACK_DEFINE_MAP(epoch)
+};
+
+// Batch work gives way to live work: its share of a full core is a tenth of theirs.
+constexpr int background_nice = 10;
+
 class Loop final : public BusApi {
 public:
     Loop(zmq::context_t& context, Stage& stage, const Options& options,
@@ -41,8 +50,7 @@ public:
           links_(context, host_identity(), process_identity(), options.security),
           broker_(context, id_, std::move(brokers), round_, options.security),
           intake_(stage, broker_, !options.in_process),
-          pull_(bus::make_socket(context, options.slots > 0 ? bus::Kind::pull_home : bus::Kind::pull,
-                                 &options.security)),
+          pull_(bus::make_socket(context, gathers() ? bus::Kind::pull_home : bus::Kind::pull, &options.security)),
           emit_(*this) {}
 
     Result<void> open();
@@ -68,6 +76,15 @@ public:
     bool draining() const override { return draining_; }
     const schema::Peer* peer(const std::string& worker) const override { return links_.peer(worker); }
     void send(bus::Envelope message) override { broker_.send(std::move(message)); }
+    const std::string& id() const override { return id_; }
+    void to_any(const std::string& pool, bus::Envelope message) override {
+        links_.to_any(pool, std::move(message));
+    }
+    void to_home(const std::string& worker, bus::Envelope message) override {
+        links_.to_home(worker, std::move(message));
+    }
+    bool blocked(const std::string& pool) const override { return links_.blocked(pool); }
+    bool serves(const std::string& pool) const override { return links_.serves(pool, id_); }
 
 protected:
     std::uint64_t next_request() override { return broker_.next_request(); }
@@ -123,6 +140,7 @@ private:
         Loop& loop_;
     };
 
+    bool gathers() const { return options_.slots > 0 || stage_.gathers(); }
     void work_thread();
     void feed(Clock::time_point now);
     schema::Bytes hello() const;
@@ -233,6 +251,7 @@ schema::Bytes Loop::hello() const {
     hello.roots = options_.roots;
     hello.version = commit();
     hello.supervisor = options_.supervisor;
+    hello.labels = options_.labels;
     return schema::encode(hello);
 }
 
@@ -284,7 +303,7 @@ void Loop::take_task(bus::Envelope e) {
         if (held_.contains(task->token)) return;  // the broker repeated itself
         hold(task->token);
     }
-    intake_.put(std::move(e));
+    if (!stage_.intercept(e, *this)) intake_.put(std::move(e));
 }
 
 void Loop::from_broker(std::vector<zmq::message_t> frames) {
@@ -356,11 +375,9 @@ void Loop::from_broker(std::vector<zmq::message_t> frames) {
         options_.crumb.set_cause(m->message);
         ::_exit(exit_crashed);
     } else {
+        if (const auto m = e.as<AnyOrder>(); m && m->epoch < epoch_) return;
         if (type == "expect")
-            if (const auto m = e.as<schema::Expect>()) {
-                if (m->epoch < epoch_) return;
-                last_expect_ = std::max(last_expect_, m->n);
-            }
+            if (const auto m = e.as<schema::Expect>()) last_expect_ = std::max(last_expect_, m->n);
         stage_.intercept(e, *this);
     }
 }
@@ -369,7 +386,8 @@ void Loop::from_peer(std::vector<zmq::message_t> frames) {
     auto parsed = bus::Envelope::parse(std::move(frames));
     if (!parsed) return bad_message(parsed.error(), "peer");
     // Leases and orders come from the broker alone (PROTOCOL.md section 6 has what a peer may send).
-    static const std::set<std::string> from_peers{"chunk", "batch", "source", "detections"};
+    static const std::set<std::string> from_peers{"chunk", "batch", "source",  "detections", "frame",
+                                                  "still", "tensor", "picture", "boxes",     "seen"};
     if (!from_peers.contains(parsed->type()))
         return bad_message(
             {Errc::bad_message, "a peer sent '" + parsed->type() + "', which is no data message", ""},
@@ -413,6 +431,7 @@ void Loop::check_reload() {
 
 void Loop::work_thread() {
     name_thread(options_.stage);
+    if (options_.background) ::setpriority(PRIO_PROCESS, id_t(::gettid()), background_nice);
     while (auto item = to_work_.take()) {
         blocked_ns_ = 0;
         alive();
@@ -485,8 +504,9 @@ Result<Ended> Loop::run(int stop_fd, double drain_s) {
         polled.push_back({nullptr, stop_fd, short(draining_ ? 0 : ZMQ_POLLIN), 0});
         polled.push_back({nullptr, results_.fd(), short(links_.blocked() ? 0 : ZMQ_POLLIN), 0});
         // Not before the first PEERS: until then every home looks gone.
-        const bool read_peers = peers_n_ > 0 && (options_.slots > 0 || (!draining_ && intake_.empty()));
+        const bool read_peers = peers_n_ > 0 && (gathers() || (!draining_ && intake_.empty()));
         polled.push_back({pull_.handle(), 0, short(read_peers ? ZMQ_POLLIN : 0), 0});
+        polled.push_back({nullptr, stage_.wake_fd(), short(stage_.wake_fd() >= 0 ? ZMQ_POLLIN : 0), 0});
         for (auto* full : links_.full()) polled.push_back({full->handle(), 0, ZMQ_POLLOUT, 0});
         auto wake = std::min(broker_.joined() ? beat_at_ : broker_.next_tick(now), now + round_);
         if (const auto ripe = intake_.ripe(); ripe && !working_) wake = std::min(wake, *ripe);
@@ -502,7 +522,8 @@ Result<Ended> Loop::run(int stop_fd, double drain_s) {
             if (!result) break;
             (*result)();
         }
-        if (read_peers && options_.slots > 0) {
+        if (polled[4].revents & ZMQ_POLLIN) stage_.on_wake(*this);
+        if (read_peers && gathers()) {
             for (int i = 0; i < 64; ++i) {  // then the broker again
                 auto frames = bus::receive(pull_);
                 if (!frames) break;

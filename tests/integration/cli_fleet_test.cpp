@@ -178,14 +178,14 @@ struct SupervisorTest : ::testing::Test {
     zmq::context_t context;
     std::optional<Process> supervisor;
 
-    void start_with(const std::string& model) {
+    void start_with(const std::string& model, const std::vector<std::string>& more = {}) {
         std::filesystem::create_directories(dir);
         std::ofstream(dir + "/c.yaml") << "broker: {endpoint: ipc://" << dir << "/broker, run_dir: " << dir
-                                       << "}\nmodels: {default: " << model << "}\n";
+                                       << "}\nmodels: {default: " << model << "}\nlog: {max_mb: 1}\n";
         const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-        auto started = start({.name = "supervisor",
-                              .command = {self, "supervise", "detect=2", "--config", dir + "/c.yaml"},
-                              .log = dir + "/log"});
+        std::vector<std::string> command{self, "supervise", "detect=2", "--config", dir + "/c.yaml"};
+        command.insert(command.end(), more.begin(), more.end());
+        auto started = start({.name = "supervisor", .command = command, .log = dir + "/log"});
         ASSERT_TRUE(started) << started.error().text();
         supervisor = *started;
     }
@@ -258,6 +258,17 @@ TEST_F(SupervisorTest, NonsenseOnTheControlSocketIsRefusedAndAnotherSupervisorTo
     EXPECT_EQ(processes().size(), 2u);
 }
 
+TEST_F(SupervisorTest, LogsOfItsProcessesAreBounded) {
+    start_with("talkative", {"--logs", dir + "/logs"});
+    const std::string log = dir + "/logs/detect-1.log";
+    while (!std::filesystem::exists(log + ".1")) usleep(1000);
+    EXPECT_GE(std::filesystem::file_size(log + ".1"), 1u << 20);
+    until_all([](const auto& p) { return p["state"] == "running" && p["restarts"] == 0; });
+    // It goes on where the new file ends: no hole is left in front.
+    while (std::filesystem::file_size(log) == 0) usleep(1000);
+    EXPECT_EQ(files::read(log)->find('\0'), std::string::npos);
+}
+
 int wait_for_term() {
     sigset_t set;
     sigemptyset(&set);
@@ -298,6 +309,10 @@ int main(int argc, char** argv) {
         if (config && config->models.default_model == "deaf") {
             std::fprintf(stderr, "deaf %d\n", ::getpid());
             for (;;) pause();  // SIGTERM is blocked
+        }
+        if (config && config->models.default_model == "talkative") {
+            sigprocmask(SIG_UNBLOCK, &term, nullptr);
+            for (;; usleep(1000)) std::fprintf(stderr, "%s\n", std::string(9999, 'x').c_str());
         }
         const bool has_model = config && config->models.default_model != "no_such_model";
         if (argv[2] != std::string("detect") || has_model) return sl::cli::wait_for_term();

@@ -306,8 +306,9 @@ class Fleet:
             since = page["last"]
 
     def members(self):
-        """{pid: (worker, stage)} of those that the broker knows."""
-        return {w["pid"]: (w["worker"], pool["stage"]) for pool in self.request("pools")["pools"] for w in pool["workers"]}
+        """{pid: (worker, stage)} of those that the broker knows, for batch work: processes serve live work besides."""
+        return {w["pid"]: (w["worker"], pool["stage"]) for pool in self.request("pools")["pools"] for w in pool["workers"]
+                if not pool["stage"].startswith("live/")}
 
     def id_of(self, pid):
         return self.members().get(pid, (None, None))[0]

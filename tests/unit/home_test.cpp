@@ -3,55 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/note_bus.hpp"
+
 namespace sl::annotate {
 namespace {
 
 using schema::Piece;
 using schema::Token;
 
-class NoteBus final : public worker::BusApi {
-public:
-    std::vector<bus::Envelope> posted;
-    struct Sent {
-        std::uint64_t req;
-        Token token;
-        bus::Envelope message;
-    };
-    std::vector<Sent> sent;
-    std::set<Token> held;
-    bool drain = false;
-
-    void post(bus::Envelope item) override { posted.push_back(std::move(item)); }
-    const schema::Peer* peer(const std::string& worker) const override {
-        const auto at = peers.find(worker);
-        return at == peers.end() ? nullptr : &at->second;
-    }
-    void send(bus::Envelope message) override { sent.push_back({0, {}, std::move(message)}); }
-    std::map<std::string, schema::Peer> peers;
-    void forget(const Token&) override {}
-    void hold(const Token& t) override { held.insert(t); }
-    void release(const Token& t) override { held.erase(t); }
-    bool draining() const override { return drain; }
-    const Sent& last(const std::string& type) const {
-        for (auto s = sent.rbegin(); s != sent.rend(); ++s)
-            if (s->message.type() == type) return *s;
-        throw std::runtime_error("no " + type + " was sent");
-    }
-    std::size_t count(const std::string& type) const {
-        std::size_t n = 0;
-        for (const auto& s : sent) n += s.message.type() == type;
-        return n;
-    }
-
-protected:
-    std::uint64_t next_request() override { return ++req_; }
-    void send_request(std::uint64_t req, const Token& token, bus::Envelope m) override {
-        sent.push_back({req, token, std::move(m)});
-    }
-
-private:
-    std::uint64_t req_ = 0;
-};
+using test::NoteBus;
 
 class HomeTest : public ::testing::Test {
 protected:

@@ -104,7 +104,7 @@ TEST(Scan, SampledFramesDoNotDependOnWhereChunksEnd) {
         for (const double min_s : {0.1, 1.0, 2.0, 100.0}) {
             auto options = quick();
             options.min_chunk_s = min_s;
-            options.sample_fps = 4;
+            options.sampling = 4;
             const auto scan = scan_file(clip_path(name), options);
             ASSERT_TRUE(scan) << scan.error().text();
             auto cutter = Cutter::open(clip_path(name), scan->stream);

@@ -50,7 +50,7 @@ void AnnotateStage::render(const schema::Token& token, worker::Emit& emit) {
                                  std::to_string(token.nonce);
         const ChunkContext context{spec, item->lease.stream, item->lease.row};
         const std::span packets(static_cast<const std::uint8_t*>(item->packets.data()), item->packets.size());
-        auto rendered = render_chunk(context, packets, item->before, item->detections, *dir, rel, stem,
+        auto rendered = render_chunk(context, packets, item->before, item->stepped, *dir, rel, stem,
                                      [&] { return emit.stopped(token); });
         if (!rendered) return rendered.error();
         return std::pair{std::move(rendered->parts), std::move(rendered->counters)};

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/log.hpp"
-#include "workers/annotate/rules.hpp"
+#include "workers/annotate/step.hpp"
 
 namespace sl::annotate {
 
@@ -183,6 +183,14 @@ void Home::check_full(Gather& g, worker::BusApi& api) {
     g.batches.clear();
     std::vector<schema::Bytes> payload;
     payload.push_back(schema::encode(d));
+    if (payload[0].size() > max_detections_bytes) {
+        // Weak boxes are for the tracker alone: it can do without them.
+        for (auto& frame : d.frames)
+            std::erase_if(frame.boxes, [&](const schema::Box& b) {
+                return b.score < float(g.lease.spec.confidence);
+            });
+        payload[0] = schema::encode(d);
+    }
     if (payload[0].size() > max_detections_bytes)
         return fail(g,
                     {Errc::invalid_argument,
@@ -220,7 +228,7 @@ void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Enve
         item->lease = g->lease;
         item->packets = std::move(g->packets);
         item->before = std::move(g->before);
-        item->detections = std::move(g->detections);
+        item->stepped = std::move(g->stepped);
         {
             const std::lock_guard lock(mutex_);
             items_[token] = std::move(item);
@@ -233,21 +241,21 @@ void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Enve
     }
 }
 
-// The step is done here on the bus thread on purpose: it is a few comparisons a box, while behind the work
-// thread's renders it would hold up every later chunk of the stream.
+// The step is done here on the bus thread on purpose: it takes milliseconds (bench/tracking; what a frame may
+// cost is bounded in tracker.cpp), while behind the work thread's renders it would hold up every later chunk of
+// the stream.
 void Home::take_turn(Gather& g, bus::Envelope& e, worker::BusApi& api) {
     auto before = schema::decode<schema::StreamState>(e.part(0), "stream state");
     auto detections = schema::decode<schema::Detections>(e.part(1), "detections");
     if (!before || !detections) return fail(g, before ? detections.error() : before.error(), api);
-    Stepped stepped = annotate::step(g.lease.spec, g.lease.stream, *before, *detections);
+    g.stepped = annotate::step(g.lease.spec, g.lease.stream, *before, *detections);
     g.before = std::move(*before);
-    g.detections = std::move(*detections);
     g.phase = Phase::stepping;
     schema::Step m;
     m.token = g.lease.token;
-    m.alerts = std::move(stepped.alerts);
+    m.alerts = std::move(g.stepped.alerts);
     std::vector<schema::Bytes> payload;
-    payload.push_back(schema::encode(stepped.next));
+    payload.push_back(schema::encode(g.stepped.next));
     g.request = api.request(m, std::move(payload));
 }
 

@@ -15,6 +15,7 @@
 #include <tuple>
 
 #include "common/worker/stage.hpp"
+#include "workers/annotate/step.hpp"
 
 namespace sl::annotate {
 
@@ -23,7 +24,7 @@ struct RenderItem {
     schema::Expect lease;
     zmq::message_t packets;
     schema::StreamState before;
-    schema::Detections detections;
+    Stepped stepped;
 };
 
 struct LocalRender {  // queued to the work thread by its token
@@ -68,7 +69,7 @@ private:
         zmq::message_t packets;
         std::map<schema::Piece, schema::Detections> batches;
         schema::StreamState before;                 // S[s], from the answer
-        schema::Detections detections;              // D[s], from the answer
+        Stepped stepped;                            // from it, and the answer's D[s]
         Clock::time_point moved = Clock::now();     // the last TAKE, arrival or FETCH answer
         std::chrono::milliseconds patience{5'000};  // without any of these, before it asks again (rule 11)
     };

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 
 #include "common/files.hpp"
 #include "common/image/draw.hpp"
 #include "workers/annotate/result.hpp"
+#include "workers/annotate/shown.hpp"
 
 namespace sl::annotate {
 namespace {
@@ -72,38 +72,13 @@ Result<std::vector<OpenPart>> open_parts(const ChunkContext& context,
 
 std::vector<image::Mark> marks_of(const schema::JobSpec& spec, std::span<const schema::Box> boxes) {
     std::vector<image::Mark> marks;
-    for (const schema::Box& b : boxes)
+    for (const schema::Box& b : boxes) {
+        const std::string number = b.track == 0 ? "" : fmt::format(" #{}", b.track);
         marks.push_back({b.x, b.y, b.width, b.height, b.class_id,
-                         fmt::format("{} {:.2f}", class_name(spec, b), b.score)});
+                         fmt::format("{}{} {:.2f}", class_name(spec, b), number, b.score)});
+    }
     return marks;
 }
-
-// What the frames of a chunk show: the boxes of the last detected frame at or before them.
-class Shown {
-public:
-    Shown(const ChunkContext& context, const schema::FrameBoxes& before, const schema::Detections& detections)
-        : hold_(context.stream.source != "images"), frames_(detections.frames) {
-        if (hold_) boxes_ = before.boxes;
-    }
-
-    // Ordinals must rise. True: boxes were detected on this very frame.
-    bool advance(std::int64_t ordinal) {
-        bool here = false;
-        if (!hold_) boxes_ = {};
-        for (; next_ < frames_.size() && frames_[next_].frame <= ordinal; ++next_) {
-            here = frames_[next_].frame == ordinal;
-            if (here || hold_) boxes_ = frames_[next_].boxes;
-        }
-        return here;
-    }
-    std::span<const schema::Box> boxes() const { return boxes_; }
-
-private:
-    const bool hold_;
-    const std::vector<schema::FrameBoxes>& frames_;
-    std::size_t next_ = 0;
-    std::span<const schema::Box> boxes_;
-};
 
 }  // namespace
 
@@ -125,7 +100,7 @@ Result<std::vector<const ExporterPlugin*>> chosen_exporters(const schema::JobSpe
 }
 
 Result<Rendered> render_chunk(const ChunkContext& context, std::span<const std::uint8_t> packed,
-                              const schema::StreamState& before, const schema::Detections& detections,
+                              const schema::StreamState& before, const Stepped& stepped,
                               const std::string& parts_dir, const std::string& parts_rel,
                               const std::string& stem, const std::function<bool()>& stop) {
     const auto exporters = chosen_exporters(context.spec);
@@ -136,7 +111,7 @@ Result<Rendered> render_chunk(const ChunkContext& context, std::span<const std::
         std::any_of(exporters->begin(), exporters->end(), [](const auto* e) { return e->needs_pixels; });
 
     media::Upright upright(context.stream);
-    Shown shown(context, before.last, detections);
+    Shown shown(context, before.last, stepped);
     Rendered out;
     Result<void> verdict;
     const auto each = [&](const media::Decoded& decoded) {
@@ -144,7 +119,7 @@ Result<Rendered> render_chunk(const ChunkContext& context, std::span<const std::
             if (stop())
                 return Error{Errc::canceled, fmt::format("chunk {} was canceled", context.row.seq), ""};
             AnnotatedFrame frame{nullptr, decoded.ordinal, decoded.pts, decoded.duration, false, {}};
-            frame.sampled = shown.advance(decoded.ordinal);
+            frame.sampled = shown.advance(decoded.ordinal, decoded.pts);
             frame.boxes = shown.boxes();
             media::FramePtr picture;
             if (pixels) {
@@ -167,7 +142,7 @@ Result<Rendered> render_chunk(const ChunkContext& context, std::span<const std::
         return bool(verdict);
     };
     const auto report =
-        media::decode_chunk(context.stream, context.row, context.spec.sample_fps, packed, each);
+        media::decode_chunk(context.stream, context.row, media::sampling_of(context.spec), packed, each);
     if (!verdict) return verdict.error();
     if (!report) return report.error();
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "workers/annotate/exporter.hpp"
+#include "workers/annotate/step.hpp"
 
 namespace sl::annotate {
 
@@ -19,16 +20,15 @@ struct Rendered {
 // The plug-ins that spec.exporters names, in that order; invalid_argument lists what there is.
 Result<std::vector<const ExporterPlugin*>> chosen_exporters(const schema::JobSpec& spec);
 
-// `packed`: the chunk's packets (media::decode_chunk). `before`: the state before the chunk, for the boxes
-// that frames ahead of the first detected one hold (not in an images stream, whose frames have nothing in
-// common). `detections`: of this chunk.
+// `packed`: the chunk's packets (media::decode_chunk). `before`: the state before the chunk, `stepped` the step
+// from it (shown.hpp says what frames between the detected ones show).
 //
 // Parts are {parts_dir}/{stem}.{ending}, written under a temporary name, fsynced, renamed; parts_rel is the
 // same folder as Part.path names it. The folder must exist: not_found means that the job was swept.
 // On any failure no temporary file is left. `stop` is asked for every frame; true: Errc::canceled.
 // Single-threaded; the bytes depend on the arguments alone.
 Result<Rendered> render_chunk(const ChunkContext& context, std::span<const std::uint8_t> packed,
-                              const schema::StreamState& before, const schema::Detections& detections,
+                              const schema::StreamState& before, const Stepped& stepped,
                               const std::string& parts_dir, const std::string& parts_rel,
                               const std::string& stem, const std::function<bool()>& stop);
 

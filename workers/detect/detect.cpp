@@ -1,7 +1,5 @@
 #include "workers/detect/detect.hpp"
 
-#include <algorithm>
-
 #include "common/cpu.hpp"
 #include "common/log.hpp"
 
@@ -26,12 +24,7 @@ void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
     out.batch = batch->batch;
     out.detections.dropped = batch->dropped;
 
-    Thresholds thresholds{batch->confidence, batch->nms, {}, batch->max_boxes};
-    if (!batch->classes.empty())
-        for (const auto& name : batch->spec.classes)
-            thresholds.classes.push_back(std::find(batch->classes.begin(), batch->classes.end(), name) !=
-                                         batch->classes.end());
-
+    const Thresholds thresholds = thresholds_of(*batch);
     const auto tensors = item.part(0);
     const std::size_t n = std::size_t(batch->spec.width) * std::size_t(batch->spec.height) * 3;
     const auto send = [&] { emit.to_home(batch->home, bus::Envelope::make(out)); };
@@ -46,21 +39,29 @@ void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
     for (std::size_t i = 0; i < batch->frames.size(); ++i) {
         if (emit.stopped(batch->token)) return;
         const auto& frame = batch->frames[i];
-        auto boxes = backend_->detect(tensors.subspan(i * n, n), thresholds);
+        auto boxes = boxes_of(*backend_, tensors.subspan(i * n, n), thresholds, frame.mapping, batch->pool);
         if (!boxes) {
             out.error_code = code_name(boxes.error().code);
             out.error = boxes.error().text();
             return send();
         }
-        schema::FrameBoxes found{frame.frame, frame.pts, {}};
-        for (const auto& box : *boxes)
-            if (auto mapped = schema::to_canvas(frame.mapping, box)) {
-                mapped->pool = batch->pool;
-                found.boxes.push_back(*mapped);
-            }
-        out.detections.frames.push_back(std::move(found));
+        out.detections.frames.push_back({frame.frame, frame.pts, std::move(*boxes)});
     }
     send();
+}
+
+Result<std::vector<schema::Box>> boxes_of(Backend& backend, std::span<const std::uint8_t> tensor,
+                                          const Thresholds& thresholds, const schema::Mapping& mapping,
+                                          std::int32_t pool) {
+    auto boxes = backend.detect(tensor, thresholds);
+    if (!boxes) return boxes.error();
+    std::vector<schema::Box> mapped;
+    for (const auto& box : *boxes)
+        if (auto m = schema::to_canvas(mapping, box)) {
+            m->pool = pool;
+            mapped.push_back(*m);
+        }
+    return mapped;
 }
 
 Result<Opened> open_backend(const model::Manifest& manifest, const std::vector<std::string>& search_path) {

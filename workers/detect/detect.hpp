@@ -2,6 +2,7 @@
 // more a picture than one), and sends boxes in displayed pixels to the chunk's home.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "common/worker/stage.hpp"
@@ -18,6 +19,20 @@ public:
 private:
     std::unique_ptr<Backend> backend_;
 };
+
+// What a message that carries tensors says about them: its thresholds, by the names of the pool's classes.
+template <typename Message>
+Thresholds thresholds_of(const Message& m) {
+    Thresholds t{m.confidence, m.nms, {}, m.max_boxes};
+    if (!m.classes.empty())
+        for (const auto& name : m.spec.classes)
+            t.classes.push_back(std::find(m.classes.begin(), m.classes.end(), name) != m.classes.end());
+    return t;
+}
+// The boxes of one tensor in pixels of the displayed frame, with their pool.
+Result<std::vector<schema::Box>> boxes_of(Backend& backend, std::span<const std::uint8_t> tensor,
+                                          const Thresholds& thresholds, const schema::Mapping& mapping,
+                                          std::int32_t pool);
 
 struct Opened {
     std::unique_ptr<Backend> backend;

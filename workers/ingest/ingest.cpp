@@ -187,7 +187,7 @@ void IngestStage::scan(const schema::Task& task, worker::Emit& emit) {
         schema::Input recut{task.spec.output.root, work_path(task.spec) + "/recut/" + std::to_string(i) +
                                                        "." + std::to_string(task.token.attempt) + ".nut"};
         media::ScanOptions options;
-        options.sample_fps = task.spec.sample_fps;
+        options.sampling = media::sampling_of(task.spec);
         options.stop = [&] { return emit.stopped(task.token); };
         if (auto place = roots_.place(recut)) options.recut_path = *place;
         auto source = by_name(f.source)->open(f.at);

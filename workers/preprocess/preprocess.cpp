@@ -5,6 +5,7 @@
 
 #include "common/log.hpp"
 #include "common/media/media.hpp"
+#include "common/tracking.hpp"
 #include "workers/preprocess/letterbox.hpp"
 
 namespace sl::preprocess {
@@ -56,7 +57,7 @@ private:
             m.dropped = missing;
             m.canvas_width = chunk_.stream.width;
             m.canvas_height = chunk_.stream.height;
-            m.confidence = chunk_.spec.confidence;
+            m.confidence = detect_confidence(chunk_.spec, chunk_.stream.source);
             m.nms = chunk_.spec.nms;
             m.classes = chunk_.spec.classes;
             m.max_boxes = chunk_.spec.max_boxes;
@@ -104,7 +105,7 @@ Result<void> PreprocessStage::batches(const schema::ChunkMessage& chunk,
     if (batchers.empty()) return {};
     Result<void> failed;
     const auto report = media::decode_chunk(
-        chunk.stream, chunk.row, chunk.spec.sample_fps, packets, [&](const media::Decoded& d) {
+        chunk.stream, chunk.row, media::sampling_of(chunk.spec), packets, [&](const media::Decoded& d) {
             if (!d.sampled) return true;
             for (auto& b : batchers)
                 if (auto ok = b.add(d); !ok) {

@@ -73,7 +73,7 @@ public:
 
         // One batch of pictures a chunk, less when they are large.
         constexpr std::size_t chunk_pictures = schema::batch_frames;
-        media::RowTable rows(time_base, options.sample_fps);
+        media::RowTable rows(time_base, options.sampling);
         std::vector<std::int64_t> times;
         std::int64_t bytes = 0;
         std::string fingerprint;
