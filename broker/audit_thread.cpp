@@ -8,7 +8,8 @@
 namespace sl::broker {
 namespace {
 constexpr std::size_t append_most = 5000;  // entries of one transaction
-}
+constexpr std::chrono::seconds patience{2};
+}  // namespace
 
 AuditThread::AuditThread(store::JobStore& log, store::Audit& audit, bool dedup)
     : log_(log), audit_(audit), dedup_(dedup), thread_([this] { run(); }) {}
@@ -16,6 +17,25 @@ AuditThread::AuditThread(store::JobStore& log, store::Audit& audit, bool dedup)
 AuditThread::~AuditThread() {
     stop_ = true;
     fed_.close();
+    // What the trail lacks stays in the log: one that is away or frozen is not waited for.
+    std::unique_lock lock(mutex_);
+    if (end_.wait_for(lock, patience, [&] { return ended_; })) return;
+    lock.unlock();
+    given_up_ = true;
+    audit_.interrupt();
+}
+
+bool AuditThread::away() const {
+    const auto asked = asked_.load();
+    return away_ || (asked != 0 && Clock::now().time_since_epoch() - Clock::duration(asked) > patience);
+}
+
+template <typename Call>
+auto AuditThread::timed(Call call) {
+    asked_ = Clock::now().time_since_epoch().count();
+    auto result = call();
+    asked_ = 0;
+    return result;
 }
 
 store::LogId AuditThread::position() const {
@@ -24,7 +44,7 @@ store::LogId AuditThread::position() const {
 }
 std::string AuditThread::why() const {
     const std::lock_guard lock(mutex_);
-    return why_;
+    return away_ || !away() ? why_ : "it does not answer";
 }
 
 void AuditThread::feed(const std::vector<store::LogEntry>& entries) {
@@ -68,9 +88,10 @@ bool AuditThread::copy() {
         why_ = e.message;
         return false;
     };
-    auto at = dedup_ ? audit_.position() : position();
+    auto at = dedup_ ? timed([&] { return audit_.position(); }) : position();
     if (!at) return failed(at.error());
     while (true) {
+        if (given_up_) return false;
         Result<std::vector<store::LogEntry>> entries = fed_after(*at);
         if (entries->empty() && behind_) {
             entries = log_.read_log(*at, append_most);
@@ -78,7 +99,8 @@ bool AuditThread::copy() {
             behind_ = !entries->empty();
         }
         if (!entries->empty()) {
-            if (const auto ok = audit_.append(*entries); !ok) return failed(ok.error());
+            const auto ok = timed([&] { return audit_.append(*entries); });
+            if (!ok) return failed(ok.error());
             *at = entries->back().id;
         }
         {
@@ -95,7 +117,7 @@ void AuditThread::run() {
     while (!stop_) {
         bool all = copy();
         if (all && registry_wanted_) {
-            auto registry = audit_.registry();
+            auto registry = timed([&] { return audit_.registry(); });
             all = bool(registry);  // not yet: asked again
             if (registry) {
                 registry_wanted_ = false;
@@ -106,7 +128,10 @@ void AuditThread::run() {
         pollfd p{fed_.fd(), POLLIN, 0};
         ::poll(&p, 1, all ? 5000 : 500);
     }
-    copy();
+    if (!given_up_) copy();
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    end_.notify_all();
 }
 
 }  // namespace sl::broker

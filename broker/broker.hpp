@@ -42,15 +42,15 @@ struct Options {
     bool drop_lru = false;  // when so many wait the next one takes the place of the one that waits longest
     DispatchLimits limits;
     Retention retention;
+    OutboxOptions alerts;
     std::vector<std::string> cameras;  // laid over the registry at the start: JSON maps as of camera_set
     std::int64_t round_ms = 250;
     bool judge = true;                   // false: workers are threads of this process and cannot die alone
     std::int64_t sweep_delay_ms = 5000;  // a zombie may still write a part for this long
     std::int64_t stuck_ms = 60'000;      // an item without a sign of life for this long: its worker dies
     std::int64_t lead_ttl_ms = 1500;
-    std::size_t max_log =
-        500'000;  // entries that wait for the audit trail or the alert stage: then no new jobs
-    std::size_t keep_log = 20000;            // entries kept for replay once every consumer has them
+    std::size_t max_log = 500'000;           // entries that wait for the audit trail: then no new jobs
+    std::size_t keep_log = 20000;            // entries kept for replay once the audit trail has them
     std::size_t keep_log_bytes = 64u << 20;  // and their size
     // Tests only, from SIGHTLINE_TEST_OFF: "fencing", "reissue", "dedup". Shows that the proof can fail.
     std::set<std::string> test_off;

@@ -53,6 +53,7 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         frames.erase(frames.begin());
     }
     Json reply, req;
+    schema::Bytes bytes;  // or a reply that is encoded already
     const bool away =
         store_.away();  // asked once: what was admitted waits for its batch, whatever happens meanwhile
     // Envelope::parse bounds depth and size before nlohmann's recursive reader sees the bytes.
@@ -63,6 +64,8 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         if (complained_.size() < 10000 && complained_.insert(from).second)
             log::warn("bad_message", "socket=jobs {}", e.error().message);
         reply = error_reply(e.error());
+    } else if (e->type() == "submit_many" && !away) {
+        bytes = submit_many(e->header());
     } else {
         const Json body = Json::from_msgpack(e->header(), true, false);
         if (body.is_discarded()) {
@@ -72,23 +75,25 @@ void Core::from_client(std::vector<zmq::message_t> frames) {
         } else {
             if (const auto r = body.find("req"); r != body.end()) req = *r;
             static const std::set<std::string> changes{
-                "submit",     "submit_many",   "cancel",   "retry",       "forget",   "prune",
-                "camera_set", "camera_remove", "zone_set", "zone_remove", "rule_set", "rule_remove"};
+                "submit",   "submit_many", "cancel",        "retry",    "forget",
+                "prune",    "camera_set",  "camera_remove", "zone_set", "zone_remove",
+                "rule_set", "rule_remove", "alerts_retry"};
             const bool change = changes.contains(e->type());
             auto result = change && away ? Result<Json>(unkept()) : request(e->type(), body);
             reply = result ? std::move(*result) : error_reply(result.error());
             reply.emplace("ok", true);  // unless it says itself that it refuses
         }
     }
-    reply["type"] = "reply";
-    if (!req.is_null()) reply["req"] = req;
-    auto shared =
-        std::make_shared<std::pair<std::vector<zmq::message_t>, Json>>(std::move(route), std::move(reply));
+    if (bytes.empty()) {
+        reply["type"] = "reply";
+        if (!req.is_null()) reply["req"] = req;
+        bytes = Json::to_msgpack(reply);
+    }
+    route.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
+    route.push_back(bus::to_frame(std::move(bytes)));
+    auto shared = std::make_shared<std::vector<zmq::message_t>>(std::move(route));
     auto send = [this, shared] {
-        auto& out = shared->first;
-        out.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
-        const auto bytes = Json::to_msgpack(shared->second);
-        out.emplace_back(bytes.data(), bytes.size());
+        auto& out = *shared;
         try {
             if (!bus::send(jobs_, out)) ++lost_replies_;
         } catch (const zmq::error_t&) {
@@ -108,13 +113,19 @@ Result<Json> Core::submit(const Json& body) {
     auto name = field<std::string>(body, "name", "");
     if (!key) return key.error();
     if (!name) return name.error();
-    if (const Job* known = table_.by_key(*key)) return submitted(*known);  // repeated: no second thoughts
+    if (const auto known = known_by(*key)) return submitted(*known);  // repeated: no second thoughts
     auto spec = specify(body);
     if (!spec) return spec.error();
     Json refusal;
-    auto job = admit(std::move(*spec), *key, *name, refusal);
+    auto job = admit(std::make_shared<const schema::JobSpec>(std::move(*spec)), *key, *name, refusal);
     if (!job) return job.error();
-    return *job ? submitted(**job) : refusal;
+    return refusal.is_null() ? submitted(*job) : refusal;
+}
+
+std::optional<std::string> Core::known_by(const std::string& key) const {
+    if (const Job* job = table_.by_key(key)) return job->id();
+    if (const Noop* noop = table_.noops().by_key(key)) return *noop->id;
+    return std::nullopt;
 }
 
 // All of a job but its id.
@@ -181,7 +192,7 @@ Result<schema::JobSpec> Core::specify(const Json& body) const {
 // The refusal of another job of this priority, if the queue is full; nullopt with a victim: it makes room.
 std::optional<Json> Core::full(std::int32_t priority, Job*& victim) const {
     victim = nullptr;
-    const auto queued = table_.index().queued_count() + table_.queued_noops();
+    const auto queued = table_.index().queued_count() + table_.noops().pending();
     if (std::int64_t(queued) < options_.queued_jobs) return std::nullopt;
     if (options_.drop_lru && !table_.index().queued().empty()) {  // of the lowest priority, not above its own
         const auto& [lowest, jobs] = *table_.index().queued().rbegin();
@@ -197,16 +208,15 @@ std::optional<Json> Core::full(std::int32_t priority, Job*& victim) const {
     return reply;
 }
 
-// nullptr: the queue is full, and `refusal` says so.
-Result<const Job*> Core::admit(schema::JobSpec spec, const std::string& key, const std::string& name,
-                               Json& refusal) {
+// The id of the new job. If the queue is full `refusal` says so, and there is none.
+Result<std::string> Core::admit(const std::shared_ptr<const schema::JobSpec>& shared, const std::string& key,
+                                const std::string& name, Json& refusal) {
     if (auto why = not_admitting()) return *why;
     Job* victim = nullptr;
-    if (auto no = full(spec.priority, victim)) {
+    if (auto no = full(shared->priority, victim)) {
         refusal = std::move(*no);
-        return nullptr;
+        return std::string();
     }
-    spec.submitted_ns = now_ns();
     for (const char c : name)
         if (!std::isalnum(static_cast<unsigned char>(c)) && !std::strchr("-_.", c))
             return Error{
@@ -215,48 +225,128 @@ Result<const Job*> Core::admit(schema::JobSpec spec, const std::string& key, con
                 ""};
     if (name == "." || name == "..")
         return Error{Errc::invalid_argument, "'" + name + "' is no job name", ""};
-    spec.job = name.empty() ? make_ulid() : name;
-    auto id = table_.submit(std::move(spec), key, journal_);
-    if (!id) return id.error();
-    if (victim) table_.drop(*victim, journal_);
-    return table_.find(*id);
+    const std::string& id = name.empty() ? make_ulid() : name;
+    const auto enter = [&] {
+        if (shared->pipeline == "noop") return table_.submit_noop(shared, id, key);
+        schema::JobSpec spec = *shared;
+        spec.submitted_ns = now_ns();
+        spec.job = id;
+        return table_.submit(std::move(spec), key, journal_);
+    };
+    auto job = enter();
+    if (job && victim) table_.drop(*victim, journal_);
+    return job;
 }
 
+namespace {
+
+// Of a map whose members are nothing but these texts; what is not plain is left to the slower reader.
+struct KeyAndName {
+    std::string key, name;
+};
+std::optional<KeyAndName> key_and_name(const msgpack::object& job) {
+    KeyAndName out;
+    if (job.type != msgpack::type::MAP) return std::nullopt;
+    for (const auto& [key, value] : std::span(job.via.map.ptr, job.via.map.size)) {
+        if (key.type != msgpack::type::STR || value.type != msgpack::type::STR) return std::nullopt;
+        const std::string_view field(key.via.str.ptr, key.via.str.size);
+        const std::string_view text(value.via.str.ptr, value.via.str.size);
+        if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) < 0; }) ||
+            (field != "key" && field != "name"))
+            return std::nullopt;
+        (field == "key" ? out.key : out.name) = text;
+    }
+    return out;
+}
+
+Json json_of(const msgpack::object& object) {
+    msgpack::sbuffer buffer;
+    msgpack::pack(buffer, object);
+    return Json::from_msgpack(buffer.data(), buffer.data() + buffer.size(), true, false);
+}
+
+}  // namespace
+
 // Each of `jobs` lies over the fields beside it, and is answered for itself. What they share is worked out
-// once.
-Result<Json> Core::submit_many(const Json& body) {
+// once; they may be many, so only what is rare in them is made a tree of JSON. `header` was bounded before.
+schema::Bytes Core::submit_many(const schema::Bytes& header) {
     constexpr std::size_t most = 1000;
-    const auto jobs = body.find("jobs");
-    if (jobs == body.end() || !jobs->is_array() || jobs->size() > most)
-        return Error{Errc::invalid_argument,
-                     "submit_many needs jobs, a list of at most " + std::to_string(most) + " maps",
-                     "see PROTOCOL.md section 3.1"};
-    Json common = body;
-    for (const char* own : {"type", "req", "jobs"}) common.erase(own);
-    const auto shared = specify(common);
-    Json replies = Json::array();
-    for (const auto& job : *jobs) {
+    const auto handle = schema::unpack(header, "submit_many");
+    Json common = Json::object();
+    const msgpack::object* jobs = nullptr;
+    const auto& map = handle->get().via.map;
+    for (const auto& [key, value] : std::span(map.ptr, map.size)) {
+        if (key.type != msgpack::type::STR) continue;
+        const std::string field(key.via.str.ptr, key.via.str.size);
+        if (field == "jobs")
+            jobs = &value;
+        else
+            common[field] = json_of(value);
+    }
+    Json reply{{"type", "reply"}};
+    const auto whole = [&](const Error& e) {
+        reply.update(error_reply(e));
+        return Json::to_msgpack(reply);
+    };
+    if (!is_text(common))
+        return whole({Errc::bad_message, "cannot read a request with text that is no UTF-8", ""});
+    if (const auto req = common.find("req"); req != common.end()) reply["req"] = *req;
+    if (!jobs || jobs->type != msgpack::type::ARRAY || jobs->via.array.size > most)
+        return whole({Errc::invalid_argument,
+                      "submit_many needs jobs, a list of at most " + std::to_string(most) + " maps",
+                      "see PROTOCOL.md section 3.1"});
+    for (const char* own : {"type", "req"}) common.erase(own);
+    const auto share = [](Result<schema::JobSpec> spec) -> Result<std::shared_ptr<const schema::JobSpec>> {
+        if (!spec) return spec.error();
+        return std::make_shared<const schema::JobSpec>(std::move(*spec));
+    };
+    const auto shared = share(specify(common));
+    msgpack::sbuffer buffer(64 * jobs->via.array.size + 256);
+    msgpack::packer<msgpack::sbuffer> p(buffer);
+    p.pack_map(reply.contains("req") ? 4 : 3);
+    p.pack("type").pack("reply").pack("ok").pack(true);
+    const auto pack_json = [&](const Json& value) {
+        const auto bytes = Json::to_msgpack(value);
+        buffer.write(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    };
+    if (reply.contains("req")) {
+        p.pack("req");
+        pack_json(reply["req"]);
+    }
+    p.pack("jobs").pack_array(jobs->via.array.size);
+    for (const auto& job : std::span(jobs->via.array.ptr, jobs->via.array.size)) {
         Json refusal;
-        const auto one = [&]() -> Result<const Job*> {
-            if (!job.is_object()) return Error{Errc::invalid_argument, "a job of submit_many is no map", ""};
-            auto key = field<std::string>(job, "key", "");
-            auto name = field<std::string>(job, "name", "");
+        const auto one = [&]() -> Result<std::string> {
+            if (const auto plain = key_and_name(job)) {
+                if (auto known = known_by(plain->key)) return *known;
+                return shared ? admit(*shared, plain->key, plain->name, refusal)
+                              : Result<std::string>(shared.error());
+            }
+            Json own = json_of(job);
+            if (!own.is_object()) return Error{Errc::invalid_argument, "a job of submit_many is no map", ""};
+            if (!is_text(own))
+                return Error{Errc::bad_message, "cannot read a job with text that is no UTF-8", ""};
+            auto key = field<std::string>(own, "key", "");
+            auto name = field<std::string>(own, "name", "");
             if (!key) return key.error();
             if (!name) return name.error();
-            if (const Job* known = table_.by_key(*key)) return known;
-            if (job.size() == job.count("key") + job.count("name"))
-                return shared ? admit(*shared, *key, *name, refusal) : Result<const Job*>(shared.error());
-            Json whole = common;
-            whole.update(job);
-            auto spec = specify(whole);
+            if (auto known = known_by(*key)) return *known;
+            Json fields = common;
+            fields.update(own);
+            auto spec = share(specify(fields));
             if (!spec) return spec.error();
-            return admit(std::move(*spec), *key, *name, refusal);
+            return admit(*spec, *key, *name, refusal);
         }();
-        replies.push_back(!one   ? error_reply(one.error())
-                          : *one ? Json{{"job", (*one)->id()}, {"state", state_name((*one)->state)}}
-                                 : std::move(refusal));
+        if (!one) refusal = error_reply(one.error());
+        if (!refusal.is_null()) {
+            pack_json(refusal);
+            continue;
+        }
+        const Noop* noop = table_.noops().find(*one);
+        p.pack_map(2).pack("job").pack(*one).pack("state");
+        p.pack(state_name(noop ? noop->state : table_.find(*one)->state));
     }
-    return Json{{"jobs", std::move(replies)}};
+    return {buffer.data(), buffer.data() + buffer.size()};
 }
 
 Result<Json> Core::prune(const Json& body) {
@@ -286,6 +376,11 @@ Result<Json> Core::prune(const Json& body) {
     return Json{{"jobs", ids}};
 }
 
+Json Core::submitted(const std::string& id) const {
+    const Noop* noop = table_.noops().find(id);
+    return noop ? submitted(table_.noops().view(*noop)) : submitted(table_.jobs().at(id));
+}
+
 Json Core::submitted(const Job& job) const {
     Json reply{{"job", job.id()}, {"state", state_name(job.state)}, {"queue_position", queue_position(job)}};
     if (const auto s = predicted_start_s(job)) reply["predicted_start_s"] = *s;
@@ -294,12 +389,14 @@ Json Core::submitted(const Job& job) const {
 
 std::optional<Error> Core::not_admitting() const {
     if (store_.away()) return unkept();
-    if (recent_.size() < options_.max_log) return std::nullopt;
-    return Error{
-        Errc::unavailable,
-        "cannot take a new job now: " + std::to_string(recent_.size()) + " log entries wait for " +
-            (audit_.away() ? "the audit trail (" + audit_.why() + ")" : std::string("the alert stage")),
-        "bring it back; what waits is kept"};
+    constexpr std::size_t entry_bytes = 1024;  // an ordinary one has less; one that is about many jobs more
+    if (recent_.size() < options_.max_log && recent_bytes_ < options_.max_log * entry_bytes)
+        return std::nullopt;
+    return Error{Errc::unavailable,
+                 "cannot take a new job now: " + std::to_string(recent_.size()) +
+                     " log entries wait for the audit trail" +
+                     (audit_.away() ? " (" + audit_.why() + ")" : std::string()),
+                 "bring it back; what waits is kept"};
 }
 
 // When a place in the queue may be free: jobs end, and begin, at this pace.
@@ -312,10 +409,12 @@ double Core::retry_after_s() const {
 }
 
 Result<Json> Core::request(const std::string& type, const Json& body) {
+    std::optional<Job> noop;  // looks like a job here
     const auto job_of = [&]() -> Result<Job*> {
         auto id = field<std::string>(body, "job", "");
         if (!id) return id.error();
         if (Job* job = table_.find(*id)) return job;
+        if (const Noop* found = table_.noops().find(*id)) return &noop.emplace(table_.noops().view(*found));
         return Error{Errc::not_found, "there is no job '" + *id + "'", "`sightline jobs` lists them"};
     };
     if (type == "ping") {
@@ -330,7 +429,6 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
                     {"events_last", table_.last_id().text()}};
     }
     if (type == "submit") return submit(body);
-    if (type == "submit_many") return submit_many(body);
     if (type == "job") {
         auto job = job_of();
         if (!job) return job.error();
@@ -343,23 +441,29 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
         if (!limit) return limit.error();
         if (!state) return state.error();
         if (!tag) return tag.error();
-        std::vector<const Job*> all;
-        for (const auto& [id, job] : table_.jobs()) {
-            if (!state->empty() && *state != state_name(job.state)) continue;
-            if (!tag->empty()) {
-                const auto eq = tag->find('=');
-                const auto t = job.spec.tags.find(tag->substr(0, eq));
-                if (t == job.spec.tags.end() || (eq != std::string::npos && t->second != tag->substr(eq + 1)))
-                    continue;
-            }
-            all.push_back(&job);
-        }
-        std::stable_sort(all.begin(), all.end(), [](const Job* a, const Job* b) {
-            return a->spec.submitted_ns > b->spec.submitted_ns;
-        });
+        const auto asked_for = [&](JobState of, const std::map<std::string, std::string>& tags) {
+            if (!state->empty() && *state != state_name(of)) return false;
+            if (tag->empty()) return true;
+            const auto eq = tag->find('=');
+            const auto t = tags.find(tag->substr(0, eq));
+            return t != tags.end() && (eq == std::string::npos || t->second == tag->substr(eq + 1));
+        };
+        struct Row {
+            std::int64_t submitted_ns;
+            const Job* job;
+            const Noop* noop;
+        };
+        std::vector<Row> all;
+        for (const auto& [id, job] : table_.jobs())
+            if (asked_for(job.state, job.spec.tags)) all.push_back({job.spec.submitted_ns, &job, nullptr});
+        for (const auto& [id, each] : table_.noops().all())
+            if (asked_for(each.state, each.spec->tags)) all.push_back({each.submitted_ns, nullptr, &each});
+        std::stable_sort(all.begin(), all.end(),
+                         [](const Row& a, const Row& b) { return a.submitted_ns > b.submitted_ns; });
         Json jobs = Json::array();
-        for (const Job* job : all)
-            if (std::int64_t(jobs.size()) < *limit) jobs.push_back(job_view(*job));
+        for (const Row& row : all)
+            if (std::int64_t(jobs.size()) < *limit)
+                jobs.push_back(job_view(row.job ? *row.job : table_.noops().view(*row.noop)));
         return Json{{"jobs", jobs}};
     }
     if (type == "cancel") {
@@ -425,17 +529,32 @@ Result<Json> Core::request(const std::string& type, const Json& body) {
              at != recent_.end() && std::int64_t(entries.size()) < std::clamp<std::int64_t>(*limit, 1, 1000);
              ++at) {
             last = at->id;
-            if (!topics->empty() && std::none_of(topics->begin(), topics->end(),
-                                                 [&](const auto& t) { return at->topic.starts_with(t); }))
-                continue;
-            entries.push_back({{"id", at->id.text()},
-                               {"topic", at->topic},
-                               {"kind", at->kind},
-                               {"job", at->job},
-                               {"time_ns", at->time_ns},
-                               {"body", Json::parse(at->body, nullptr, false)}});
+            const auto wanted = [&](const std::string& topic) {
+                return topics->empty() || std::any_of(topics->begin(), topics->end(),
+                                                      [&](const auto& t) { return topic.starts_with(t); });
+            };
+            if (at->topic != "jobs.noop" && !wanted(at->topic)) continue;
+            for (Json& event : events_of(*at))
+                if (wanted(event["topic"])) entries.push_back(std::move(event));
         }
         return Json{{"entries", entries}, {"last", last.text()}};
+    }
+    if (type == "sinks") return Json{{"targets", sinks_view()}};
+    if (type == "alerts_dead") {
+        auto target = field<std::string>(body, "target", "");
+        auto limit = field<std::int64_t>(body, "limit", 100);
+        if (!target) return target.error();
+        if (!limit) return limit.error();
+        return Json{{"dead", dead_view(*target, std::size_t(std::clamp<std::int64_t>(*limit, 0, 1000)))}};
+    }
+    if (type == "alerts_retry") {
+        auto target = field<std::string>(body, "target", "");
+        auto key = field<std::string>(body, "key", "");
+        if (!target) return target.error();
+        if (!key) return key.error();
+        auto retried = table_.outbox().retry(*target, *key, journal_);
+        if (!retried) return retried.error();
+        return Json{{"retried", *retried}};
     }
     if (type == "pools") return Json{{"pools", pools_view()}};
     if (type == "drain" || type == "reload") {

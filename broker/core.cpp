@@ -4,7 +4,6 @@
 
 #include "common/log.hpp"
 #include "common/thread_name.hpp"
-#include "schema/small_units.hpp"
 
 namespace sl::broker {
 
@@ -22,14 +21,19 @@ Core::Core(zmq::context_t& context, const Catalogue& catalogue, const Options& o
       table_(std::move(table)),
       cameras_(table_) {
     table_.retain(options_.retention);
+    for (const auto& gone : table_.deliver_to(options_.alerts, journal_))
+        log::warn("target_gone", "target={} is configured no more: what waited for it is not delivered",
+                  gone);
 }
 
 Result<void> Core::load_cameras(const store::Records& records) {
     if (auto ok = cameras_.load(records, Clock::now()); !ok) return ok;
     // After a take-over the workers that hold leases get time to say so. A table without leases needs none.
     const auto held = leases();
-    quiet_until_ = Clock::now() + (held.empty() ? Clock::duration{} : rounds(4));
+    auto& noops = table_.noops().lists();
+    quiet_until_ = Clock::now() + (held.empty() && noops.empty() ? Clock::duration{} : rounds(4));
     for (const auto& [token, holder] : held) granted_[token] = quiet_until_;
+    for (auto& [nonce, list] : noops) list.told = quiet_until_;
     if (!cameras_.registry_known()) audit_.ask_registry();
     configured_cameras();
     return {};
@@ -66,7 +70,10 @@ Result<void> Core::run(int stop_fd) {
             if (const auto registry = audit_.registry()) take_registry(*registry);
         // Bounded turns, so that no socket starves another.
         // Of one batch; what comes after waits in the sockets.
-        const auto room = [&] { return journal_.bytes < 64u << 20 && journal_.log.size() < 20'000; };
+        const auto room = [&] {
+            return journal_.bytes < 64u << 20 && journal_.log.size() < 20'000 &&
+                   table_.noops().changed() < 20'000;
+        };
         for (int i = 0; i < 256 && room(); ++i)
             if (auto frames = bus::receive(workers_))
                 from_worker(std::move(*frames));
@@ -78,6 +85,7 @@ Result<void> Core::run(int stop_fd) {
             else
                 break;
         welcome_subscriber();
+        tell_of_stores(now);
         if (now >= quiet_until_) {
             if (!store_.away() && now >= judge_at_) {  // its verdicts could not be kept (rule 28)
                 judge();
@@ -87,6 +95,7 @@ Result<void> Core::run(int stop_fd) {
             tend_pools(now);
             if (peers_changed_) send_peers();
             if (!store_.away()) table_.prune(now_ns(), journal_);
+            say_dead();
             grant();
         }
         commit();
@@ -107,6 +116,7 @@ Result<void> Core::run(int stop_fd) {
 // One batch at a time: what comes in meanwhile shares the next one, and its fsync.
 void Core::commit() {
     if (in_flight_) return;
+    table_.write_noops(journal_);
     if (journal_.empty()) {
         auto after = std::move(after_);
         after_.clear();
@@ -146,19 +156,36 @@ std::size_t size_of(const store::LogEntry& e) {
 }  // namespace
 
 void Core::publish(store::LogEntry entry) {
-    if (subscriptions_ > 0) send_event(entry);
+    if (subscriptions_ > 0)
+        for (const Json& event : events_of(entry)) send_event(event);
     recent_bytes_ += size_of(entry);
     recent_.push_back(std::move(entry));
 }
 
-void Core::send_event(const store::LogEntry& entry) {
-    const Json map{{"id", entry.id.text()},    {"topic", entry.topic},
-                   {"kind", entry.kind},       {"job", entry.job},
-                   {"time_ns", entry.time_ns}, {"body", Json::parse(entry.body, nullptr, false)}};
+// What an entry of the log tells: one event, or one of each job where it is about many.
+std::vector<Json> Core::events_of(const store::LogEntry& entry) const {
+    Json event{{"id", entry.id.text()},    {"topic", entry.topic},
+               {"kind", entry.kind},       {"job", entry.job},
+               {"time_ns", entry.time_ns}, {"body", Json::parse(entry.body, nullptr, false)}};
+    if (entry.topic != "jobs.noop") return {std::move(event)};
+    std::vector<Json> events;
+    const Json jobs = std::move(event["body"]["jobs"]);
+    event["body"].erase("jobs");
+    event["kind"] = "job." + entry.kind.substr(entry.kind.find('.') + 1);
+    for (const Json& job : jobs) {
+        event["job"] = job;
+        event["topic"] = "job." + job.get<std::string>() + ".state";
+        events.push_back(event);
+    }
+    return events;
+}
+
+void Core::send_event(const Json& event) {
+    const auto& topic = event["topic"].get_ref<const std::string&>();
     std::vector<zmq::message_t> frames;
-    frames.emplace_back(entry.topic.data(), entry.topic.size());
+    frames.emplace_back(topic.data(), topic.size());
     frames.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
-    const auto bytes = Json::to_msgpack(map);
+    const auto bytes = Json::to_msgpack(event);
     frames.emplace_back(bytes.data(), bytes.size());
     bus::send(events_,
               frames);  // XPUB never blocks: a subscriber that is too slow asks for the rest by `log`
@@ -184,18 +211,36 @@ void Core::welcome_subscriber() {
 void Core::trim_log() {
     const bool much = recent_bytes_ > options_.keep_log_bytes + (1u << 20);
     if (recent_.size() <= options_.keep_log + 1000 && !much) return;
-    // Only what every consumer has: subscribers by age, the audit trail and the alert stage by their cursors.
+    // Only what the audit trail has; subscribers have it by age, and alerts that still wait for a target are
+    // kept by themselves first.
     const auto audited = audit_.position();
-    const auto undelivered = table_.undelivered_count();
     store::LogId upto;
     while ((recent_.size() > options_.keep_log || recent_bytes_ > options_.keep_log_bytes) &&
-           !recent_.empty() && recent_.front().id <= audited &&
-           (undelivered == 0 || recent_.front().id <= table_.delivered_upto())) {
+           !recent_.empty() && recent_.front().id <= audited) {
         upto = recent_.front().id;
         recent_bytes_ -= size_of(recent_.front());
         recent_.pop_front();
     }
-    if (upto != store::LogId{}) store_.trim(upto);
+    if (upto == store::LogId{}) return;
+    table_.outbox().keep(upto, journal_);
+    later([this, upto] { store_.trim(upto); });
+}
+
+// Nothing can be kept while the job store is away: of that it is told once it is back.
+void Core::tell_of_stores(Clock::time_point now) {
+    if (const bool away = audit_.away(); away != audit_away_) {
+        audit_away_ = away;
+        table_.event(
+            journal_, "broker.audit", away ? "audit.away" : "audit.back", "",
+            Json{{"why", away ? audit_.why() : ""}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
+    if (store_.away()) {
+        if (!store_away_at_) store_away_at_ = now;
+    } else if (store_away_at_) {
+        const double away_s = std::chrono::duration<double>(now - *store_away_at_).count();
+        store_away_at_.reset();
+        table_.event(journal_, "broker.store", "store.back", "", Json{{"away_s", away_s}}.dump());
+    }
 }
 
 // --- leases --------------------------------------------------------------------------------------------
@@ -219,8 +264,25 @@ void Core::judge() {
             release(token, holder);
         }
     }
+    judge_noops(now);
     if (granted_.size() > 1000 + 2 * all.size())
         std::erase_if(granted_, [&](const auto& g) { return !current(g.first); });
+}
+
+// Those of one nonce are listed together, once they take longer than a round.
+void Core::judge_noops(Clock::time_point now) {
+    std::vector<std::pair<schema::Token, std::string>> over;
+    for (auto& [nonce, list] : table_.noops().lists()) {
+        const Member* m = members_.find(list.holder);
+        const auto listed = [&](const Noop* noop) { return noop && m->held.contains(Noops::token(*noop)); };
+        if (m && !m->held.empty() && std::any_of(list.noops.begin(), list.noops.end(), listed))
+            list.told = now;
+        if (list.told == not_sent || now - list.told <= rounds(2.5)) continue;
+        log::info("lease_lost", "unit=noop count={} holder={}", list.open, list.holder);
+        for (const Noop* noop : list.noops)
+            if (noop) over.emplace_back(Noops::token(*noop), list.holder);
+    }
+    for (const auto& [token, holder] : over) release(token, holder);
 }
 
 void Core::lose(const std::string& worker, const char* kind) {
@@ -234,7 +296,11 @@ void Core::lose(const std::string& worker, const char* kind) {
     members_.erase(worker, Clock::now());
     peers_changed_ = true;
     judge_at_ = {};  // what it held goes to others at once
-    for (const auto& [token, holder] : leases())
+    auto held = leases();
+    for (const auto& [nonce, list] : table_.noops().lists())
+        for (const Noop* noop : list.noops)
+            if (noop) held.emplace_back(Noops::token(*noop), list.holder);
+    for (const auto& [token, holder] : held)
         if (holder == worker) release(token, holder);
 }
 
@@ -275,20 +341,18 @@ void Core::grant() {
 }
 
 void Core::grant_noops() {
-    if (table_.queued_noops() == 0) return;
+    Noops& noops = table_.noops();
+    if (noops.pending() == 0) return;
     for (const auto& [worker, m] : members_.all()) {
         if (m.hello.stage != "noop" || m.draining) continue;
-        schema::Tasks tasks;
-        tasks.epoch = epoch_;
-        for (auto room = m.hello.slots - table_.noops_held(worker); room > 0; --room) {
-            auto token = table_.lease_noop(worker, journal_);
-            if (!token) break;
-            tasks.tokens.push_back(std::move(*token));
-        }
-        if (tasks.tokens.empty()) continue;
-        later([this, to = worker, tasks = std::move(tasks)] {
-            for (const auto& token : tasks.tokens) begin_lease(token);
-            send_worker(to, bus::Envelope::make(tasks));
+        auto leases = noops.lease(worker, m.hello.slots - noops.held(worker));
+        if (leases.jobs.empty()) continue;
+        leases.epoch = epoch_;
+        later([this, to = worker, leases = std::move(leases)] {
+            // They run from when their holder can know of them.
+            auto& lists = table_.noops().lists();
+            if (const auto at = lists.find(leases.nonce); at != lists.end()) at->second.told = Clock::now();
+            send_worker(to, bus::Envelope::make(leases));
         });
     }
 }
@@ -322,8 +386,8 @@ void Core::carry_out(const Grant& g) {
     m.epoch = epoch_;
     if (g.unit == "deliver") {
         constexpr std::size_t most = 64;
-        m.alerts = table_.undelivered(most);
-        m.token = table_.lease_deliver(g.worker, most);
+        m.target = g.job;
+        m.token = table_.lease_deliver(g.job, g.worker, most, m.alerts);
     } else {
         m.spec = job->spec;
         if (g.unit == "scan") {

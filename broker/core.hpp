@@ -42,9 +42,11 @@ private:
     void commit();
     void durable(StoreThread::Outcome outcome);
     void publish(store::LogEntry entry);
-    void send_event(const store::LogEntry& entry);
+    std::vector<Json> events_of(const store::LogEntry& entry) const;
+    void send_event(const Json& event);
     void welcome_subscriber();
     void judge();
+    void judge_noops(Clock::time_point now);
     void lose(const std::string& worker, const char* kind);
     void release(const schema::Token& token, const std::string& holder);
     void begin_lease(const schema::Token& token);
@@ -57,6 +59,8 @@ private:
     void send_peers();
     void send_worker(const std::string& worker, bus::Envelope message);
     void trim_log();
+    void tell_of_stores(Clock::time_point now);
+    void say_dead();
     Clock::duration rounds(double n) const {
         return std::chrono::duration_cast<Clock::duration>(std::chrono::milliseconds(options_.round_ms) * n);
     }
@@ -86,6 +90,10 @@ private:
     Result<Json> reload(const std::string& pool, double deadline_s);
     void tend_pools(Clock::time_point now);
 
+    // --- alert_requests.cpp
+    Json sinks_view() const;
+    Json dead_view(const std::string& target, std::size_t limit) const;
+
     // --- worker_messages.cpp
     void from_worker(std::vector<zmq::message_t> frames);
     void unreadable(const std::string& from, const Error& error);
@@ -104,12 +112,14 @@ private:
     void from_client(std::vector<zmq::message_t> frames);
     Result<Json> request(const std::string& type, const Json& body);
     Result<Json> submit(const Json& body);
-    Result<Json> submit_many(const Json& body);
+    schema::Bytes submit_many(const schema::Bytes& header);             // the reply
+    std::optional<std::string> known_by(const std::string& key) const;  // job of the client's key
     std::optional<Json> full(std::int32_t priority, Job*& victim) const;
     Result<schema::JobSpec> specify(const Json& body) const;
-    Result<const Job*> admit(schema::JobSpec spec, const std::string& key, const std::string& name,
-                             Json& refusal);
+    Result<std::string> admit(const std::shared_ptr<const schema::JobSpec>& spec, const std::string& key,
+                              const std::string& name, Json& refusal);
     Result<Json> prune(const Json& body);
+    Json submitted(const std::string& job) const;
     Json submitted(const Job& job) const;
     std::optional<Error> not_admitting() const;
     double retry_after_s() const;
@@ -161,8 +171,11 @@ private:
     std::uint64_t false_releases_ = 0;  // of them, from one that was there all the time
     std::map<schema::Token, std::string> released_;  // the last ones, and from whom
     std::set<std::string> complained_;
-    std::deque<double> durations_s_;  // of the last jobs, for the predicted start
-    Clock::time_point balanced_{};    // when a working lease of a camera was last moved
+    std::map<std::string, std::int64_t> said_dead_;   // dead letters by target that the log told of
+    std::deque<double> durations_s_;                  // of the last jobs, for the predicted start
+    Clock::time_point balanced_{};                    // when a working lease of a camera was last moved
+    bool audit_away_ = false;                         // as events said it
+    std::optional<Clock::time_point> store_away_at_;  // since when
 };
 
 }  // namespace sl::broker

@@ -67,7 +67,7 @@ Dispatch::Dispatch(JobTable& table, const Members& members, const DispatchLimits
     for (const auto& [id, m] : members.all()) {
         if (m.draining) continue;
         if (!members.open_pools.contains(m.hello.pool)) served_.emplace(m.hello.pool, m.hello.engine);
-        // One unit a worker: the others wait in the store, not in a process.
+        // One unit a worker: the others wait in the store, not in a process. (Deliveries: one a target.)
         if (m.hello.stage == "alert" || !busy.contains(id)) free_[m.hello.stage].push_back(id);
         if (m.hello.stage != "annotate" || !m.listed) continue;  // after a take-over: not before it listed
         homes_.push_back(id);
@@ -126,12 +126,28 @@ std::optional<std::string> Dispatch::take_free(const std::string& stage) {
     return worker;
 }
 
+// Each target on its own, to the worker that had it before (it is connected there), else to the one with the
+// fewest.
 std::optional<Grant> Dispatch::deliver() {
-    const Unit& u = table_.deliver();
-    if (u.state == Unit::State::leased || u.trouble.not_before > now_ || table_.undelivered_count() == 0)
-        return std::nullopt;
-    const auto w = take_free("alert");
-    return w ? std::optional(Grant{"deliver", "", -1, 0, *w}) : std::nullopt;
+    const auto free = free_.find("alert");
+    if (free == free_.end()) return std::nullopt;
+    const auto& workers = free->second;
+    const auto& targets = table_.outbox().targets();
+    for (const auto& t : targets) {
+        if (t.unit.state == Unit::State::leased || t.unit.trouble.not_before > now_ || !Outbox::pending(t))
+            continue;
+        if (std::find(workers.begin(), workers.end(), t.last_holder) != workers.end())
+            return Grant{"deliver", t.name, -1, 0, t.last_holder};
+        const auto load = [&](const std::string& worker) {
+            return std::count_if(targets.begin(), targets.end(),
+                                 [&](const auto& other) { return other.last_holder == worker; });
+        };
+        const auto least = std::min_element(
+            workers.begin(), workers.end(),
+            [&](const auto& a, const auto& b) { return std::pair(load(a), a) < std::pair(load(b), b); });
+        return Grant{"deliver", t.name, -1, 0, *least};
+    }
+    return std::nullopt;
 }
 
 // Ends before beginnings: they free disk and memory.

@@ -19,7 +19,7 @@ struct DispatchLimits {
 
 struct Grant {
     std::string unit;  // "scan" "chunk" "final" "sweep" "deliver"
-    std::string job;
+    std::string job;   // deliver: the target
     std::int32_t stream = -1;
     std::int64_t seq = 0;
     std::string worker;

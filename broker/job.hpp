@@ -129,7 +129,6 @@ struct Job {
     } share;
 
     const std::string& id() const { return spec.job; }
-    bool noop() const { return spec.pipeline == "noop"; }
     std::int64_t in_flight() const;  // derived, never kept (rule 17)
     std::int64_t done() const;       // chunks
 };

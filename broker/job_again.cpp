@@ -13,6 +13,9 @@ Error no_job(const std::string& id) {
 }  // namespace
 
 Result<JobState> JobTable::retry(const std::string& id, Journal& j) {
+    if (const Noop* noop = noops_.find(id))
+        return Error{Errc::conflict,
+                     "cannot retry job " + id + ": it is " + state_name(noop->state) + ", not failed", ""};
     Job* job = find(id);
     if (!job) return no_job(id);
     if (job->state != JobState::failed)
@@ -97,10 +100,17 @@ void JobTable::rescan(Job& job, Journal& j) {
 
 Result<void> JobTable::forget(const std::string& id, bool results, Journal& j) {
     Job* job = find(id);
-    if (!job) return no_job(id);
-    if (!is_terminal(job->state))
-        return Error{Errc::conflict, "cannot remove job " + id + ": it is " + state_name(job->state),
+    const Noop* noop = noops_.find(id);
+    if (!job && !noop) return no_job(id);
+    if (const auto state = noop ? noop->state : job->state; !is_terminal(state))
+        return Error{Errc::conflict, "cannot remove job " + id + ": it is " + state_name(state),
                      "cancel it first"};
+    if (noop) {
+        write_noops(j);  // its end is told before
+        state_event(noops_.view(*noop), "job.forgotten", j);
+        noops_.forget(id);
+        return {};
+    }
     const auto how = results ? Job::Forget::all : Job::Forget::work;
     if (job->forget >= how) return {};
     if (how == Job::Forget::work && job->swept) {
@@ -121,10 +131,7 @@ Result<void> JobTable::forget(const std::string& id, bool results, Journal& j) {
 
 void JobTable::erase_job(Job& job, Journal& j) {
     const std::string id = job.id();
-    if (job.noop())
-        j.writes.push_back({store::Write::Kind::erase_field, "noops", id, ""});
-    else
-        j.writes.push_back({store::Write::Kind::erase_record, "job:" + id, "", ""});
+    j.writes.push_back({store::Write::Kind::erase_record, "job:" + id, "", ""});
     index();
     index_.erase(job);
     keys_.erase(job.key);
@@ -132,6 +139,7 @@ void JobTable::erase_job(Job& job, Journal& j) {
 }
 
 void JobTable::prune(std::int64_t at_ns, Journal& j) {
+    outbox_.tend(at_ns, j);
     constexpr std::int64_t every_ns = 1'000'000'000;
     const auto& ended = index().ended();
     if (ended.size() <= retention_.jobs && at_ns < pruned_ns_ + every_ns) return;

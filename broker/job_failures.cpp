@@ -152,7 +152,7 @@ void JobTable::wait(const Token& token, const std::string& message, Journal& j) 
     Trouble& t = *trouble_of(token);
     t.waits_for = message;
     t.not_before = Clock::now() + rest_after(std::size_t(++t.waits) + 1);
-    Job* job = find(token.job);
+    Job* job = token.unit == "deliver" ? nullptr : find(token.job);  // a target may be named like a job
     if (!job || job->last_error == message) return;
     job->last_error = message;
     write_job(*job, j);

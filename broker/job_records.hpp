@@ -38,15 +38,29 @@ struct JobRecord {  // field "job"
                        retries, attempts)
 };
 
-struct NoopRecord {  // of a job of the pipeline noop: field "{id}" of the record "noops" is all there is of
-                     // it
-    std::string key, preset, tenant;
+// A field of the record "noops": what a batch changed of the jobs of the pipeline noop, the fields numbered
+// in order. Of a job's entries the last one counts.
+struct NoopSpec {
+    std::string preset, tenant;
     std::int32_t priority = 0;
     std::map<std::string, std::string> tags;
-    std::string state = "queued";
+    MSGPACK_DEFINE_MAP(preset, tenant, priority, tags)
+};
+struct NoopEntry {  // an array, for there may be ten thousands a second
+    std::string id, key;
+    std::uint64_t spec = 0;  // which of the page's
+    std::int32_t state = 0;  // JobState
     std::int64_t submitted_ns = 0, started_ns = 0, ended_ns = 0;
-    UnitRecord unit;
-    MSGPACK_DEFINE_MAP(key, preset, tenant, priority, tags, state, submitted_ns, started_ns, ended_ns, unit)
+    std::int32_t attempt = 0;
+    std::uint64_t nonce = 0;
+    std::string holder;
+    MSGPACK_DEFINE(id, key, spec, state, submitted_ns, started_ns, ended_ns, attempt, nonce, holder)
+};
+struct NoopPage {
+    std::vector<NoopSpec> specs;
+    std::vector<NoopEntry> jobs;
+    std::vector<std::string> forgotten;  // ids
+    MSGPACK_DEFINE_MAP(specs, jobs, forgotten)
 };
 
 struct StreamRecord {  // field "stream/{i}"

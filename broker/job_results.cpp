@@ -146,8 +146,10 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
         if (std::any_of(published.begin(), published.end(),
                         [&](const schema::Alert& a) { return a.alert == alert.alert; }))
             continue;
-        event(j, "alert." + s.name, "alert", job.id(), alert_json(alert));
-        undelivered_.push_back({last_id_, alert});
+        schema::Alert recorded = alert;
+        recorded.job = job.id();
+        recorded.stream = s.name;
+        record_alert(std::move(recorded), j);
     }
     return successor();
 }
@@ -155,7 +157,7 @@ Result<std::optional<Token>> JobTable::step(const Token& token, schema::Bytes ne
 void JobTable::record_alert(schema::Alert alert, Journal& j) {
     alert.decided_ns = now_ns();
     event(j, "alert." + alert.stream, "alert", alert.job, alert_json(alert));
-    undelivered_.push_back({last_id_, std::move(alert)});
+    outbox_.add(last_id_, alert, alert.decided_ns, j);
 }
 
 Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts, schema::Counters counters,
@@ -187,15 +189,14 @@ Result<void> JobTable::done(const Token& token, std::vector<schema::Part> parts,
     return {};
 }
 
-Result<void> JobTable::delivered(const Token& token, Journal& j) {
-    if (auto ok = need_current(token, "deliver"); !ok) return ok;
-    deliver_.state = Unit::State::none;
-    deliver_.trouble = {};
-    while (!undelivered_.empty() && undelivered_.front().id <= delivering_) {
-        delivered_ = undelivered_.front().id;
-        undelivered_.pop_front();
-    }
-    j.writes.push_back({store::Write::Kind::set, "fleet", "delivered", delivered_.text()});
+Result<void> JobTable::delivered(const schema::Delivered& report, Journal& j) {
+    if (auto ok = need_current(report.token, "deliver"); !ok) return ok;
+    Outbox::Target& target = *outbox_.find(report.token.job);
+    outbox_.report(target, report, now_ns(), j);
+    if (!report.ended) return {};
+    outbox_.lost(target);
+    target.unit.state = Unit::State::none;
+    target.unit.trouble = {};
     return {};
 }
 

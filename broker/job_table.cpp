@@ -86,10 +86,13 @@ Token JobTable::make_token(const std::string& job, const char* unit, std::int32_
 }
 
 Unit* JobTable::unit_of(const Token& token) {
-    if (token.unit == "deliver") return &deliver_;
+    if (token.unit == "deliver") {
+        Outbox::Target* target = outbox_.find(token.job);
+        return target ? &target->unit : nullptr;
+    }
     Job* job = find(token.job);
     if (!job) return nullptr;
-    if (token.unit == "scan" || token.unit == "noop") return &job->scan;
+    if (token.unit == "scan") return &job->scan;
     if (token.unit == "final") return &job->final;
     if (token.unit == "sweep") return &job->sweep;
     return nullptr;
@@ -112,6 +115,7 @@ bool JobTable::current(const Token& token) const {
         const Chunk* c = chunk(token);
         return c && c->state == ChunkState::leased && c->token == token;
     }
+    if (token.unit == "noop") return noops_.current(token);
     const Unit* u = const_cast<JobTable*>(this)->unit_of(token);
     return u && u->state == Unit::State::leased && u->token == token;
 }
@@ -127,7 +131,7 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
     const auto unit = [&](const Unit& u) {
         if (u.state == Unit::State::leased) all.emplace_back(u.token, u.holder);
     };
-    unit(deliver_);
+    for (const auto& target : outbox_.targets()) unit(target.unit);
     for (const Job* job : index().ending()) {
         unit(job->final);
         unit(job->sweep);
@@ -141,8 +145,6 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
                     all.emplace_back(c.token, c.holder);
         }
     }
-    for (const auto& [worker, ids] : noops_held_)
-        for (const auto& id : ids) unit(jobs_.at(id).scan);
     return all;
 }
 
@@ -151,32 +153,53 @@ std::vector<std::pair<Token, std::string>> JobTable::leases() const {
 Result<std::string> JobTable::submit(schema::JobSpec spec, const std::string& key, Journal& j) {
     if (!key.empty())
         if (const auto known = keys_.find(key); known != keys_.end()) return known->second;
-    const std::string id = spec.job;
-    if (jobs_.contains(id))
-        return Error{Errc::conflict, "a job '" + id + "' exists already", "choose another name"};
+    const std::string id = std::move(spec.job);
+    spec.job = id;
+    if (spec.pipeline == "noop")
+        return submit_noop(std::make_shared<const schema::JobSpec>(std::move(spec)), id, key);
+    if (const Noop* known = noops_.by_key(key)) return *known->id;
+    if (auto ok = unused(id); !ok) return ok.error();
     Job& job = jobs_[id];
     job.spec = std::move(spec);
     job.key = key;
     job.scan.state = Unit::State::pending;
-    noop_changed(job, Unit::State::none);
     if (!key.empty()) keys_[key] = id;
     write_job(job, j);
     state_event(job, "job.queued", j);
     return id;
 }
 
+Result<void> JobTable::unused(const std::string& id) const {
+    if (!jobs_.contains(id) && !noops_.find(id)) return {};
+    return Error{Errc::conflict, "a job '" + id + "' exists already", "choose another name"};
+}
+
+Result<std::string> JobTable::submit_noop(const std::shared_ptr<const schema::JobSpec>& spec,
+                                          const std::string& id, const std::string& key) {
+    if (const Job* known = by_key(key)) return known->id();
+    if (const Noop* known = noops_.by_key(key)) return *known->id;
+    if (auto ok = unused(id); !ok) return ok.error();
+    noops_.submit(spec, id, key);
+    return id;
+}
+
+void JobTable::write_noops(Journal& j) {
+    for (auto& [kind, body] : noops_.write(j)) event(j, "jobs.noop", kind, "", body);
+}
+
 Result<JobState> JobTable::cancel(const std::string& id, bool keep_partial, Journal& j) {
+    if (const Noop* noop = noops_.find(id)) {
+        if (!is_terminal(noop->state)) noops_.cancel(id);
+        return noop->state;
+    }
     Job* job = find(id);
     if (!job) return Error{Errc::not_found, "there is no job '" + id + "'", "`sightline jobs` lists them"};
     if (is_terminal(job->state)) return job->state;
-    const bool touched =
-        !job->noop() && (job->scan.state != Unit::State::pending || job->scan.token.attempt > 0);
+    const bool touched = job->scan.state != Unit::State::pending || job->scan.token.attempt > 0;
     job->state = JobState::canceled;
     job->ended_ns = now_ns();
     job->keep_partial = keep_partial;
-    const auto before = job->scan.state;
     job->scan.state = job->final.state = Unit::State::none;
-    noop_changed(*job, before);
     for (std::size_t i = 0; i < job->streams.size(); ++i) {
         Stream& s = job->streams[i];
         for (std::int64_t k = s.prefix; k < s.reached; ++k) {
@@ -191,7 +214,6 @@ Result<JobState> JobTable::cancel(const std::string& id, bool keep_partial, Jour
     if (!touched) {  // nobody ever worked on it: nothing to sweep
         job->swept = true;
         state_event(*job, "job.canceled", j);
-        if (job->noop()) noop_ended(*job, j);
     } else if (keep_partial && job->found) {
         job->ending = JobState::canceled;
         job->final.state = Unit::State::pending;
@@ -264,23 +286,19 @@ void JobTable::pin(Job& job, const std::string& pool, const std::string& engine,
     if (job.engines.emplace(pool, engine).second) write_job(job, j);
 }
 
-Token JobTable::lease_deliver(const std::string& holder, std::size_t limit) {
-    delivering_ = undelivered_[std::min(limit, undelivered_.size()) - 1].id;
+Token JobTable::lease_deliver(const std::string& name, const std::string& holder, std::size_t limit,
+                              std::vector<schema::Alert>& alerts) {
+    Outbox::Target& target = *outbox_.find(name);
+    alerts = outbox_.lease(target, limit);
     // Not kept in the store: after a restart the alerts after the cursor are simply delivered again.
-    deliver_.token = make_token("", "deliver", deliver_.token.attempt + 1);
-    deliver_.holder = holder;
-    deliver_.state = Unit::State::leased;
-    return deliver_.token;
-}
-
-std::vector<schema::Alert> JobTable::undelivered(std::size_t limit) const {
-    std::vector<schema::Alert> alerts;
-    for (std::size_t i = 0; i < undelivered_.size() && i < limit; ++i)
-        alerts.push_back(undelivered_[i].alert);
-    return alerts;
+    target.unit.token = make_token(name, "deliver", target.unit.token.attempt + 1);
+    target.unit.holder = target.last_holder = holder;
+    target.unit.state = Unit::State::leased;
+    return target.unit.token;
 }
 
 void JobTable::lost(const Token& token, Journal& j) {
+    if (token.unit == "noop") return noops_.lost(token);
     if (!current(token)) return;
     if (token.unit == "chunk") {
         Chunk& c = *chunk_of(token);
@@ -291,7 +309,7 @@ void JobTable::lost(const Token& token, Journal& j) {
     }
     Unit& u = *unit_of(token);
     u.state = Unit::State::pending;
-    if (token.unit == "noop") noop_changed(*find(token.job), Unit::State::leased);
+    if (token.unit == "deliver") outbox_.lost(*outbox_.find(token.job));
     u.holder.clear();
     if (token.unit != "deliver") write_job(*find(token.job), j);
 }

@@ -16,6 +16,8 @@
 
 #include "broker/job.hpp"
 #include "broker/job_index.hpp"
+#include "broker/noops.hpp"
+#include "broker/outbox.hpp"
 
 namespace sl::broker {
 
@@ -35,9 +37,13 @@ public:
     JobTable(std::uint64_t epoch, store::LogId last) : epoch_(epoch), last_id_(last) {}
     void retain(const Retention& retention) { retention_ = retention; }
 
-    // Rebuilds everything from what the store holds; undelivered alerts come from its log.
+    // Rebuilds everything from what the store holds; alerts that wait come from its log. Then alerts go to
+    // these targets; the names of those that had a place before and are configured no more.
     Result<void> load(const store::Records& records);
     void load_undelivered(const std::vector<store::LogEntry>& entries);
+    std::vector<std::string> deliver_to(const OutboxOptions& options, Journal& j) {
+        return outbox_.open(options, last_id_, j);
+    }
 
     // Tests only: results of leases that are over are taken, too. Shows that the proof can fail.
     void unfence() { unfenced_ = true; }
@@ -45,6 +51,9 @@ public:
     // --- clients
     // Errors: INVALID_PARAMS. A known key returns that job.
     Result<std::string> submit(schema::JobSpec spec, const std::string& key, Journal& j);
+    // The same of a no-op, whose `spec` others may share: without id and time.
+    Result<std::string> submit_noop(const std::shared_ptr<const schema::JobSpec>& spec, const std::string& id,
+                                    const std::string& key);
     Result<JobState> cancel(const std::string& job, bool keep_partial, Journal& j);
     // A queued job makes room for another: it fails with QUEUE_FULL_DROP_LRU.
     void drop(Job& job, Journal& j);
@@ -65,15 +74,13 @@ public:
     void pin(Job& job, const std::string& pool, const std::string& engine, Journal& j);
     schema::Token lease_final(Job& job, const std::string& holder, Journal& j);
     schema::Token lease_sweep(Job& job, const std::string& holder, Journal& j);
-    // Of the no-op that is first in line, if there is one. How many a worker holds.
-    std::optional<schema::Token> lease_noop(const std::string& holder, Journal& j);
-    std::int64_t noops_held(const std::string& worker) const;
-    // Of the first `limit` undelivered alerts.
-    schema::Token lease_deliver(const std::string& holder, std::size_t limit);
+    // Of the first `limit` alerts that wait for a target, which `alerts` gets.
+    schema::Token lease_deliver(const std::string& target, const std::string& holder, std::size_t limit,
+                                std::vector<schema::Alert>& alerts);
     // The holder is gone, or no longer lists it: pending again.
     void lost(const schema::Token& token, Journal& j);
     bool current(const schema::Token& token) const;
-    // Every current lease and its holder.
+    // Every current lease and its holder, but for those of no-ops.
     std::vector<std::pair<schema::Token, std::string>> leases() const;
 
     // --- results. Errc::stale: the token is not current, nothing changed. Repeats are ok.
@@ -93,8 +100,7 @@ public:
                       Journal& j);
     Result<void> final_done(const schema::Token& token, const std::string& digest, Journal& j);
     Result<void> swept(const schema::Token& token, Journal& j);
-    Result<void> delivered(const schema::Token& token, Journal& j);
-    Result<void> noop_done(const schema::Token& token, Journal& j);
+    Result<void> delivered(const schema::Delivered& report, Journal& j);
     // Its worker gives the unit back. UNAVAILABLE (no space, a store that is away): it rests, up to 30 s, as
     // often as it takes. IO, TIMEOUT, INTERNAL: a strike of that worker's stage (empty: that of the unit's
     // holders). Others: the chunk is dead, or the job fails.
@@ -107,9 +113,13 @@ public:
                         const std::string& worker, Journal& j);
 
     // --- looking
-    Job* find(const std::string& id);
-    std::size_t queued_noops() const { return noops_.size(); }
-    const Job* by_key(const std::string& key) const;  // of the client; empty: none
+    Job* find(const std::string& id);  // no no-op
+    // No-ops have their own transitions. What they changed is in no journal until write_noops(), once a
+    // batch.
+    Noops& noops() { return noops_; }
+    const Noops& noops() const { return noops_; }
+    void write_noops(Journal& j);
+    const Job* by_key(const std::string& key) const;  // of the client; empty: none. No no-op
     const Chunk* chunk(const schema::Token& token) const;
     // After a strike, or while something it needs is away: not to be leased, nor its pieces to be sent.
     bool resting(const schema::Token& token, Clock::time_point now) const;
@@ -119,10 +129,8 @@ public:
     std::int64_t repeats() const { return repeats_; }        // leases of chunks that were leased before
     std::int64_t unbalanced() const { return unbalanced_; }  // jobs whose frames did not balance
     std::vector<schema::StreamParts> stream_parts(const Job& job) const;
-    Unit& deliver() { return deliver_; }
-    std::vector<schema::Alert> undelivered(std::size_t limit) const;
-    std::size_t undelivered_count() const { return undelivered_.size(); }
-    store::LogId delivered_upto() const { return delivered_; }
+    Outbox& outbox() { return outbox_; }
+    const Outbox& outbox() const { return outbox_; }
     store::LogId last_id() const { return last_id_; }
 
     // Into the log and the outbox: an alert that no chunk's step decided.
@@ -132,20 +140,15 @@ public:
                bool audit = true);
 
 private:
-    struct Undelivered {
-        store::LogId id;
-        schema::Alert alert;
-    };
     schema::Token make_token(const std::string& job, const char* unit, std::int32_t attempt) const;
     Unit* unit_of(const schema::Token& token);
     Chunk* chunk_of(const schema::Token& token);
     // Current, and of this unit: a lease of one kind is no lease of another.
     Result<void> need_current(const schema::Token& token, const char* unit) const;
     static Error stale(const schema::Token& token);
+    Result<void> unused(const std::string& id) const;  // CONFLICT: there is such a job
     schema::Token lease_unit(Job& job, Unit& unit, const char* name, const std::string& holder, Journal& j);
 
-    void noop_changed(Job& job, Unit::State before);
-    void noop_ended(Job& job, Journal& j);
     void end_stream(Stream& stream, const std::string& code, const std::string& message);
     void give_up(const schema::Token& token, Dead why, const std::string& code, Journal& j);
     void kill_chunk(Job& job, std::int32_t stream, Dead why, const std::string& code, Journal& j);
@@ -167,8 +170,6 @@ private:
     void progress_event(const Job& job, Journal& j);
 
     void write_job(Job& job, Journal& j);  // and keeps the indexes
-    static void write_noop(const Job& job, Journal& j);
-    Result<void> load_noops(const std::map<std::string, std::string>& fields);
     void write_stream(const Job& job, std::size_t stream, Journal& j) const;
     void write_chunk(const Job& job, std::size_t stream, std::int64_t seq, Journal& j) const;
     static void set(Journal& j, const Job& job, const std::string& field, const schema::Bytes& value);
@@ -183,14 +184,9 @@ private:
     mutable JobIndex index_;
     std::int64_t pruned_ns_ = 0;
     std::int64_t repeats_ = 0, unbalanced_ = 0;
-    // No-ops are in none of the indexes above.
-    std::set<std::pair<std::int32_t, std::string>> noops_;     // pending: by falling priority, then age
-    std::map<std::string, std::set<std::string>> noops_held_;  // leased, by worker
-    std::deque<std::string> ended_noops_;                      // the oldest first
-    std::map<std::string, std::string> keys_;                  // client's key → job
-    Unit deliver_;
-    store::LogId delivered_, delivering_;
-    std::deque<Undelivered> undelivered_;
+    Noops noops_;                              // in none of the above
+    std::map<std::string, std::string> keys_;  // client's key → job, but for no-ops
+    Outbox outbox_;
 };
 
 }  // namespace sl::broker

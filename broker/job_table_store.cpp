@@ -5,7 +5,6 @@
 
 #include "broker/job_records.hpp"
 #include "broker/job_table.hpp"
-#include "common/alert_json.hpp"
 
 namespace sl::broker {
 namespace {
@@ -60,25 +59,7 @@ void JobTable::erase(Journal& j, const Job& job, const std::string& field) {
     j.writes.push_back({store::Write::Kind::erase_field, "job:" + job.id(), field, ""});
 }
 
-void JobTable::write_noop(const Job& job, Journal& j) {
-    NoopRecord r;
-    r.key = job.key;
-    r.preset = job.spec.preset;
-    r.tenant = job.spec.tenant;
-    r.priority = job.spec.priority;
-    r.tags = job.spec.tags;
-    r.state = state_name(job.state);
-    r.submitted_ns = job.spec.submitted_ns;
-    r.started_ns = job.started_ns;
-    r.ended_ns = job.ended_ns;
-    r.unit = record_of(job.scan);
-    const auto bytes = schema::encode(r);
-    j.writes.push_back({store::Write::Kind::set, "noops", job.id(), std::string(bytes.begin(), bytes.end())});
-    j.bytes += bytes.size();
-}
-
 void JobTable::write_job(Job& job, Journal& j) {
-    if (job.noop()) return write_noop(job, j);
     index();
     index_.update(job);
     JobRecord r;
@@ -192,17 +173,15 @@ void JobTable::progress_event(const Job& job, Journal& j) {
 }
 
 Result<void> JobTable::load(const store::Records& records) {
+    const auto fields_of = [&](const char* record) {
+        const auto at = records.find(record);
+        return at == records.end() ? std::map<std::string, std::string>{} : at->second;
+    };
+    if (auto ok = outbox_.load(fields_of("fleet"), fields_of("outbox"), fields_of("dead_letters")); !ok)
+        return ok;
     for (const auto& [record, fields] : records) {
-        if (record == "fleet") {
-            if (const auto at = fields.find("delivered"); at != fields.end()) {
-                auto id = store::parse_log_id(at->second);
-                if (!id) return id.error();
-                delivered_ = *id;
-            }
-            continue;
-        }
         if (record == "noops") {
-            if (auto ok = load_noops(fields); !ok) return ok;
+            if (auto ok = noops_.load(fields); !ok) return ok;
             continue;
         }
         const auto root = fields.find("job");
@@ -317,39 +296,10 @@ Result<void> JobTable::load(const store::Records& records) {
     return {};
 }
 
-Result<void> JobTable::load_noops(const std::map<std::string, std::string>& fields) {
-    std::vector<std::pair<std::int64_t, std::string>> ended;
-    for (const auto& [id, bytes] : fields) {
-        auto r = schema::decode<NoopRecord>(bytes_of(bytes), "noop " + id);
-        if (!r) return r.error();
-        Job& job = jobs_[id];
-        job.spec.job = id;
-        job.spec.pipeline = "noop";
-        job.spec.preset = r->preset;
-        job.spec.tenant = r->tenant;
-        job.spec.priority = r->priority;
-        job.spec.tags = r->tags;
-        job.spec.submitted_ns = r->submitted_ns;
-        job.key = r->key;
-        job.state = job_state_from(r->state);
-        job.started_ns = r->started_ns;
-        job.ended_ns = r->ended_ns;
-        job.scan = unit_from(r->unit, id, "noop");
-        if (!job.key.empty()) keys_[job.key] = id;
-        job.swept = is_terminal(job.state);
-        if (job.swept) ended.emplace_back(job.ended_ns, id);
-        noop_changed(job, Unit::State::none);
-    }
-    std::sort(ended.begin(), ended.end());
-    for (auto& [when, id] : ended) ended_noops_.push_back(std::move(id));
-    return {};
-}
-
 void JobTable::load_undelivered(const std::vector<store::LogEntry>& entries) {
     for (const auto& e : entries) {
         last_id_ = std::max(last_id_, e.id);
-        if (e.kind != "alert" || e.id <= delivered_) continue;
-        if (auto alert = alert_from_json(e.body)) undelivered_.push_back({e.id, std::move(*alert)});
+        if (e.kind == "alert") outbox_.load_entry(e);
     }
 }
 

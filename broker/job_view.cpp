@@ -126,7 +126,7 @@ Json Core::health_view() const {
         ready = ready && (ok || !needed);
     };
     const auto refused = not_admitting();
-    const auto queued = std::int64_t(table_.index().queued_count());
+    const auto queued = std::int64_t(table_.index().queued_count() + table_.noops().pending());
     const bool room = queued < options_.queued_jobs || options_.drop_lru;
     part("store", !store_.away(), store_.away() ? store_.why() : "");
     const bool open = options_.security.open_to_all(options_.endpoint);
@@ -152,11 +152,11 @@ Json Core::health_view() const {
                  (n > 0 && !served ? ", resting after failures" : ""));
     }
     live_health(part);
-    part("alerts", table_.undelivered_count() < 100000,
-         std::to_string(table_.undelivered_count()) + " undelivered", false);
-    std::size_t dead = 0;
-    for (const auto& [id, job] : table_.jobs())
-        for (const auto& s : job.streams) dead += s.dead.size();
+    const Outbox& outbox = table_.outbox();
+    std::string away;
+    for (const auto& t : outbox.targets())
+        if (t.state != "closed") away += "; " + t.name + " is away: " + t.last_error;
+    part("alerts", away.empty(), std::to_string(outbox.undelivered()) + " undelivered" + away, false);
     return {{"ready", ready},
             {"admitting", !refused && room},
             {"parts", parts},
@@ -164,9 +164,9 @@ Json Core::health_view() const {
             {"retained",
              {{"log_entries", recent_.size()},
               {"log_bytes", recent_bytes_},
-              {"jobs", table_.jobs().size()},
-              {"dead_letters", dead},
-              {"undelivered", table_.undelivered_count()}}},
+              {"jobs", table_.jobs().size() + table_.noops().all().size()},
+              {"dead_letters", outbox.dead_letters()},
+              {"undelivered", outbox.undelivered()}}},
             {"counts",
              {{"bad_messages", bad_messages_},
               {"lost_replies", lost_replies_},

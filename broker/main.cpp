@@ -30,10 +30,12 @@ int main(int argc, char** argv) {
     sl::cli::Context context;
     sl::cli::add_global_options(app, context);
     sl::program::add_run(app, context);
+    sl::program::add_replay(app, context);
     sl::program::add_live(app, context);
     sl::cli::add_client_commands(app, context);
     sl::cli::add_fleet_commands(app, context);
     sl::program::add_broker(app, context);
     sl::program::add_worker(app, context);
+    sl::program::add_sink_test(app, context);
     return sl::cli::run(app, context, argc, argv);
 }

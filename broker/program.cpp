@@ -20,7 +20,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::int32_t noop_slots = 64;  // jobs that a worker of the stage noop holds at once
+constexpr std::int32_t noop_slots = 512;  // jobs that a worker of the stage noop holds at once
+constexpr std::int64_t hour_ns = 3'600'000'000'000;
 
 Result<detect::Opened> open_model(const config::Config& config, const Catalog& catalog,
                                   const std::string& wanted, std::string& pool) {
@@ -96,6 +97,38 @@ Result<std::shared_ptr<Catalog>> load_catalog(const config::Config& config) {
     return catalog;
 }
 
+std::vector<alert::Target> alert_targets(const config::Config& config) {
+    std::vector<alert::Target> targets;
+    for (const auto& t : config.alerts.targets) {
+        alert::Target target;
+        target.name = t.name;
+        target.sink = t.sink;
+        target.max_per_minute = t.max_per_minute;
+        target.max_attempts = int(t.max_attempts);
+        target.max_age_ns = config.alerts.max_age_hours * hour_ns;
+        target.connect_s = t.connect_s;
+        target.timeout_s = t.timeout_s;
+        target.options = t.options;
+        targets.push_back(std::move(target));
+    }
+    return targets;
+}
+
+std::unique_ptr<alert::SinkHost> sink_host(const config::Config& config) {
+    return std::make_unique<alert::SinkHost>(Secrets(config.secrets.file), Roots(config.roots));
+}
+
+broker::OutboxOptions outbox_options(const config::Config& config) {
+    broker::OutboxOptions o;
+    for (const auto& t : config.alerts.targets)
+        o.targets.push_back({t.name, t.sink, {t.classes, t.min_score, t.cameras, t.rules, t.kinds}});
+    o.waiting = std::size_t(config.alerts.max_waiting);
+    o.age_ns = config.alerts.max_age_hours * hour_ns;
+    o.dead = std::size_t(config.retention.dead_letters);
+    o.dead_ns = config.retention.dead_letter_days * 24 * hour_ns;
+    return o;
+}
+
 Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog,
                               const std::string& model, annotate::LiveHome::Viewer viewer) {
     StageSetup s;
@@ -118,12 +151,9 @@ Result<StageSetup> make_stage(const std::string& name, const config::Config& con
         s.options.slots = std::int32_t(config.limits.home_slots);
         s.options.engine = media::engine();
     } else if (name == "alert") {
-        std::vector<alert::Target> targets;
-        for (const auto& t : config.alerts.targets)
-            targets.push_back({t.name, t.sink, t.classes, t.min_score, t.max_per_minute, t.options});
-        auto router = alert::Router::open(targets);
-        if (!router) return router.error();
-        s.stage = std::make_unique<alert::AlertStage>(std::move(*router));
+        auto stage = alert::AlertStage::open(alert_targets(config), sink_host(config));
+        if (!stage) return stage.error();
+        s.stage = std::move(*stage);
     } else if (name == "live/ingest") {
         s.stage = std::make_unique<ingest::LiveIngestStage>(config.secrets.file);
     } else if (name == "live/preprocess") {

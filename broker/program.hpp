@@ -8,6 +8,7 @@
 #include "broker/cli/context.hpp"
 #include "common/pipeline.hpp"
 #include "common/worker/worker.hpp"
+#include "workers/alert/sink.hpp"
 #include "workers/annotate/live_home.hpp"
 
 namespace sl::program {
@@ -31,9 +32,16 @@ struct StageSetup {
 Result<StageSetup> make_stage(const std::string& name, const config::Config& config, const Catalog& catalog,
                               const std::string& model, annotate::LiveHome::Viewer viewer = {});
 
+// alerts.targets, as the alert stage and as the broker see them.
+std::vector<alert::Target> alert_targets(const config::Config& config);
+std::unique_ptr<alert::SinkHost> sink_host(const config::Config& config);
+broker::OutboxOptions outbox_options(const config::Config& config);
+
 void add_broker(CLI::App& app, cli::Context& context);
 void add_worker(CLI::App& app, cli::Context& context);
 void add_run(CLI::App& app, cli::Context& context);
+void add_replay(CLI::App& app, cli::Context& context);
+void add_sink_test(CLI::App& app, cli::Context& context);  // a subcommand of `sinks`
 void add_live(CLI::App& app, cli::Context& context);
 
 }  // namespace sl::program

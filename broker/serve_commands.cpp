@@ -62,8 +62,9 @@ int serve_broker(cli::Context& c) {
         for (const auto& protection : split(off, ',')) options.test_off.insert(protection);
     auto audit = config->postgres.dsn.empty()
                      ? store::jsonl_audit(config::audit_path(*config))
-                     : store::postgres_audit(
-                           {config->postgres.dsn, config->fleet.name, !options.test_off.contains("dedup")});
+                     : store::postgres_audit({.dsn = config->postgres.dsn,
+                                              .fleet = config->fleet.name,
+                                              .dedup = !options.test_off.contains("dedup")});
     if (!audit) return c.fail(audit.error());
     options.fleet = config->fleet.name;
     options.roots = config->roots;
@@ -79,6 +80,7 @@ int serve_broker(cli::Context& c) {
     for (const auto& camera : nlohmann::json::parse(config->cameras))
         options.cameras.push_back(camera.dump());
     options.limits.chunks_in_flight = config->limits.chunks_in_flight;
+    options.alerts = outbox_options(*config);
     zmq::context_t context;
     const broker::Catalogue catalogue = (*catalog)->for_broker();
     if (auto ok = broker::run_broker(context, **jobs, **log, **audit, catalogue, options, stop.fd()); !ok)

@@ -346,9 +346,14 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
             }
         } else if (m->token.unit == "sweep") {
             reply(m->req, table_.swept(m->token, journal_));
-        } else if (m->token.unit == "deliver") {
-            reply(m->req, table_.delivered(m->token, journal_));
+        } else {
+            answer(worker, m->req, "stale");
         }
+    } else if (type == "delivered") {
+        auto m = e.as<schema::Delivered>();
+        if (!m) return bad(m.error());
+        const auto ok = table_.delivered(*m, journal_);
+        if (m->ended) reply(m->req, ok);  // one of a lease that goes on is not answered
     } else if (type == "camera_report") {
         const auto m = e.as<schema::CameraReport>();
         if (!m) return bad(m.error());
@@ -358,10 +363,10 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
         if (!m) return bad(m.error());
         const auto bytes = e.part(0);
         on_step(worker, *m, {bytes.begin(), bytes.end()});
-    } else if (type == "units_done") {
-        auto m = e.as<schema::UnitsDone>();
+    } else if (type == "noops_done") {
+        auto m = e.as<schema::NoopsDone>();
         if (!m) return bad(m.error());
-        for (const auto& token : m->tokens) (void)table_.noop_done(token, journal_);  // stale: nothing
+        table_.noops().done(m->nonce, m->jobs);
         reply(m->req, {});
     } else if (type == "fail") {
         auto m = e.as<schema::Fail>();

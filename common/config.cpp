@@ -22,7 +22,9 @@ using Json = nlohmann::ordered_json;
 template <typename V>
 void fields(V& v, Target& t) {
     v("name", t.name), v("sink", t.sink), v("classes", t.classes), v("min_score", t.min_score);
-    v("max_per_minute", t.max_per_minute), v.object("options", t.options);
+    v("cameras", t.cameras), v("rules", t.rules), v("kinds", t.kinds);
+    v("max_per_minute", t.max_per_minute), v("max_attempts", t.max_attempts);
+    v("connect_s", t.connect_s), v("timeout_s", t.timeout_s), v.object("options", t.options);
 }
 template <typename V>
 void fields(V& v, Fleet& s) {
@@ -69,10 +71,11 @@ template <typename V>
 void fields(V& v, Retention& s) {
     v("jobs", s.jobs), v("job_days", s.job_days), v("failed_work_hours", s.failed_work_hours);
     v("log_entries", s.log_entries), v("log_mb", s.log_mb);
+    v("dead_letters", s.dead_letters), v("dead_letter_days", s.dead_letter_days);
 }
 template <typename V>
 void fields(V& v, Alerts& s) {
-    v("targets", s.targets);
+    v("max_waiting", s.max_waiting), v("max_age_hours", s.max_age_hours), v("targets", s.targets);
 }
 template <typename V>
 void fields(V& v, Snapshots& s) {
@@ -345,6 +348,10 @@ void check(const Config& c, Findings& findings) {
     at_least("retention.failed_work_hours", c.retention.failed_work_hours, 0);
     at_least("retention.log_entries", c.retention.log_entries, 1000);
     at_least("retention.log_mb", c.retention.log_mb, 1);
+    at_least("retention.dead_letters", c.retention.dead_letters, 0);
+    at_least("retention.dead_letter_days", c.retention.dead_letter_days, 0);
+    at_least("alerts.max_waiting", c.alerts.max_waiting, 1);
+    at_least("alerts.max_age_hours", c.alerts.max_age_hours, 0);
     if (!c.snapshots.root.empty()) one_of("snapshots.root", c.snapshots.root, names);
     const std::filesystem::path pictures(c.snapshots.path);
     require(pictures.is_relative() && std::find(pictures.begin(), pictures.end(), "..") == pictures.end(),
@@ -362,6 +369,18 @@ void check(const Config& c, Findings& findings) {
         require(target.min_score >= 0 && target.min_score <= 1, "alerts.targets",
                 it + "whose min_score is not 0 to 1");
         require(target.max_per_minute >= 0, "alerts.targets", it + "whose max_per_minute is negative");
+        require(target.max_attempts >= 0 && target.max_attempts <= 1'000'000, "alerts.targets",
+                it + "whose max_attempts is not 0 to 1000000");
+        require(
+            target.connect_s > 0 && target.connect_s <= 60 && target.timeout_s > 0 && target.timeout_s <= 60,
+            "alerts.targets", it + "whose connect_s or timeout_s is not above 0 and at most 60");
+        for (const std::string& kind : target.kinds)
+            require(kind == "new" || kind == "update" || kind == "end", "alerts.targets",
+                    it + "whose kinds name '" + kind + "'; there are new, update and end");
+        require(target.name.find('/') == std::string::npos, "alerts.targets", it + "whose name holds a '/'");
+        require(std::count_if(c.alerts.targets.begin(), c.alerts.targets.end(),
+                              [&](const Target& other) { return other.name == target.name; }) == 1,
+                "alerts.targets", it + "twice");
     }
     require(c.cameras == "[]" || c.postgres.dsn.empty(), "cameras",
             "must be [] where postgres.dsn is set: the registry is there (`sightline cameras add`)");

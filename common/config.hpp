@@ -60,19 +60,27 @@ struct Retention {
     std::int64_t failed_work_hours = 72;  // work folder of a failed job, from which `retry` goes on; 0: none
     std::int64_t log_entries = 20'000;    // events, for subscribers that ask for what they missed
     std::int64_t log_mb = 64;             // and their size
+    std::int64_t dead_letters = 10'000;   // alerts that a target never got, for `alerts retry`
+    std::int64_t dead_letter_days = 30;   // and for how long
 };
-// Same fields as alert::Target.
+// Split into alert::Target and AlertFilter.
 struct Target {
     std::string name;
     std::string sink;
     std::vector<std::string> classes;  // empty: all
     double min_score = 0;
-    double max_per_minute = 0;   // 0: no limit
-    std::string options = "{}";  // the sink's own settings: JSON object as text
+    double max_per_minute = 0;                       // 0: no limit
+    std::string options = "{}";                      // the sink's own settings: JSON object as text
+    std::vector<std::string> cameras, rules, kinds;  // empty: all; cameras are shell patterns
+    std::int64_t max_attempts = 20;                  // that the receiver answers "not now"; 0: no limit
+    double connect_s = 3;                            // to reach the receiver
+    double timeout_s = 10;                           // for one send, all in all
     bool operator==(const Target&) const = default;
 };
 struct Alerts {
-    std::vector<Target> targets = {{"log", "log", {}, 0, 0, "{}"}};
+    std::vector<Target> targets = {{"log", "log", {}, 0, 0, "{}", {}, {}, {}, 20, 3, 10}};
+    std::int64_t max_waiting = 100'000;  // alerts for one target; then the oldest becomes a dead letter
+    std::int64_t max_age_hours = 24;     // of one that waits; 0: no limit
 };
 // Pictures of alerts, of cameras that want them: JPEG files of one folder.
 struct Snapshots {

@@ -319,7 +319,8 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     spec.tracker.low = get(v, "track_low", defaults.tracker.low);
     spec.tracker.keep_s = get(v, "track_keep_s", defaults.tracker.keep_s);
     if (spec.tracker.low > spec.tracker.high)
-        return wrong("cannot take the job: track_low is above track_high", "give track_low at most track_high");
+        return wrong("cannot take the job: track_low is above track_high",
+                     "give track_low at most track_high");
     spec.confidence = get(v, "confidence", defaults.confidence);
     spec.nms = get(v, "nms", defaults.nms);
     spec.max_boxes = get(v, "max_boxes", defaults.max_boxes);
@@ -330,6 +331,11 @@ Result<void> resolve(const Catalog& catalog, const Fleet& fleet, const std::stri
     for (const Json& item : get(v, "zones", Json::array())) spec.zones.push_back(*zone_from_json(item));
     if (auto ok = check_zones(spec.zones, spec.rules); !ok)
         return wrong("cannot take the job: " + ok.error().message, ok.error().hint);
+    for (const schema::Rule& rule : spec.rules)
+        if (rule.kind == "line" && spec.tracker.kind == "none")
+            return wrong(
+                "cannot take the job: rule '" + rule.name + "' is of kind line, and there is no tracker",
+                "set tracker=bytetrack");
     spec.video_preset = get(v, "video_preset", defaults.video_preset);
     spec.video_crf = get(v, "video_crf", defaults.video_crf);
     return {};

@@ -6,5 +6,3 @@ target_link_libraries(sl_test_servers PUBLIC sl_flags PkgConfig::hiredis GTest::
 sl_test(contract/store_test DEPS sl_store sl_test_servers)
 sl_test(contract/audit_test DEPS sl_store sl_test_servers)
 sl_test(unit/rules_test DEPS sl_annotate)
-sl_test(unit/router_test DEPS sl_alert)
-sl_test(contract/sink_test DEPS sl_alert sl_test_servers)

@@ -1,6 +1,7 @@
 """Sightline: jobs of the pipeline noop, submitted 500 a message. A job is done when it has succeeded and all audit
 rows are in PostgreSQL."""
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -92,10 +93,19 @@ def left(address):
     if any(ask(address, type="jobs", state=state, limit=1)["jobs"] for state in ("queued", "running")):
         return 1
     if psql is None:
-        psql = subprocess.Popen([os.environ["SIGHTLINE_BENCH_PSQL"], "-qAtX", os.environ["SIGHTLINE_BENCH_DSN"]],
+        psql = subprocess.Popen([os.environ["SIGHTLINE_BENCH_PSQL"], "-qAtX", "-v", "ON_ERROR_STOP=1", os.environ["SIGHTLINE_BENCH_DSN"]],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     print("SELECT epoch || '-' || n FROM sightline.position;", file=psql.stdin, flush=True)
     return int(psql.stdout.readline().strip() != ask(address, type="ping")["events_last"])
+
+
+def check(_, jobs):
+    """The trail has each event of each of so many jobs, once."""
+    print("SELECT json_object_agg(kind, n) FROM (SELECT kind, count(DISTINCT job) || '/' || count(*) AS n "
+          "FROM sightline.job_event GROUP BY kind) k;", file=psql.stdin, flush=True)
+    kinds, wanted = json.loads(psql.stdout.readline()), f"{jobs}/{jobs}"
+    if any(kinds.get(kind) != wanted for kind in ("job.queued", "job.started", "job.succeeded")):
+        raise RuntimeError(f"the audit trail of {jobs} jobs has {kinds}")
 
 
 if __name__ == "__main__":

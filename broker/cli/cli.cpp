@@ -33,9 +33,9 @@ void add_global_options(CLI::App& app, Context& c) {
 
 void add_client_commands(CLI::App& app, Context& c) {
     for (const auto add :
-         {add_submit,    add_jobs,    add_job,     add_watch,  add_logs,    add_cancel, add_retry,
-          add_artifacts, add_alerts,  add_cameras, add_zones,  add_explain, add_pools,  add_health,
-          add_pipelines, add_presets, add_models,  add_config, add_doctor,  add_keys})
+         {add_submit,    add_jobs,      add_job,     add_watch,   add_logs,   add_cancel,  add_retry,
+          add_artifacts, add_alerts,    add_sinks,   add_cameras, add_zones,  add_explain, add_pools,
+          add_health,    add_pipelines, add_presets, add_models,  add_config, add_doctor,  add_keys})
         add(app, c);
 }
 

@@ -16,6 +16,8 @@ void add_cancel(CLI::App& app, Context& context);
 void add_retry(CLI::App& app, Context& context);
 void add_artifacts(CLI::App& app, Context& context);
 void add_alerts(CLI::App& app, Context& context);
+void add_dead_letters(CLI::App& alerts, Context& context);  // subcommands of `alerts`
+void add_sinks(CLI::App& app, Context& context);
 void add_cameras(CLI::App& app, Context& context);
 void add_zones(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);

@@ -87,7 +87,8 @@ void add_watch(CLI::App& app, Context& c) {
     cmd->add_option("--limit", o->limit_s, "give up after so many seconds (exit 7)");
     cmd->footer("Examples:\n  sightline watch\n  sightline watch 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --json");
     cmd->callback([&c, o] {
-        if (o->job.empty()) return void(c.exit_code = stream(c, {.topics = {"job.", "alert.", "pool."}}));
+        if (o->job.empty())
+            return void(c.exit_code = stream(c, {.topics = {"job.", "alert.", "pool.", "broker."}}));
         Follow what{.job = o->job};
         if (o->limit_s > 0) what.limit_s = o->limit_s;
         c.exit_code = follow(c, what);
@@ -106,7 +107,7 @@ void add_logs(CLI::App& app, Context& c) {
     cmd->add_flag("-f,--follow", o->follow, "go on with new ones");
     cmd->footer("Examples:\n  sightline logs\n  sightline logs 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --json");
     cmd->callback([&c, o] {
-        std::vector<std::string> topics{"job.", "alert.", "pool."};
+        std::vector<std::string> topics{"job.", "alert.", "pool.", "broker."};
         if (!o->job.empty()) topics = {"job." + o->job + ".", "alert."};
         c.exit_code = stream(c, {.topics = topics, .job = o->job, .since = o->since, .live = o->follow});
     });
@@ -115,19 +116,26 @@ void add_logs(CLI::App& app, Context& c) {
 void add_alerts(CLI::App& app, Context& c) {
     struct Options {
         std::string job, stream, since;
-        bool list = false;
+        bool list = false, follow = false;
         std::int64_t count = 0;
     };
     auto o = std::make_shared<Options>();
-    auto* cmd = app.add_subcommand("alerts", "print alerts as they arrive");
+    auto* cmd = app.add_subcommand("alerts", "print alerts as they arrive; dead letters");
     cmd->add_option("--stream", o->stream, "only of streams whose name begins so");
     cmd->add_option("--job", o->job, "only of this job");
     cmd->add_option("--since", o->since, "begin after the event with this id; `all`: with everything kept");
-    cmd->add_flag("--list", o->list, "print those that were kept, and end");
+    auto* list = cmd->add_flag("--list", o->list, "print those that were kept, and end");
+    cmd->add_flag("-f,--follow", o->follow,
+                  "go on with new ones: what it does anyway, unless --list is given")
+        ->excludes(list);
     cmd->add_option("--count", o->count, "end after so many");
     cmd->footer(
-        "Examples:\n  sightline alerts\n  sightline alerts --list --job 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --json");
-    cmd->callback([&c, o] {
+        "Examples:\n  sightline alerts --follow\n"
+        "  sightline alerts --list --job 01HX3W5T9Q2Z8Y6V4B7N1M0KJC --json\n"
+        "  sightline alerts dead");
+    add_dead_letters(*cmd, c);
+    cmd->callback([&c, o, cmd] {
+        if (!cmd->get_subcommands().empty()) return;  // dead, retry: they did it
         const std::string since = o->since.empty() && o->list ? "all" : o->since;
         c.exit_code = stream(c, {.topics = {"alert." + o->stream},
                                  .job = o->job,

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <map>
 
-#include "common/yaml.hpp"
+#include "common/zone_json.hpp"
 
 namespace sl::cli {
 
@@ -19,7 +19,8 @@ void JobParams::add_to(CLI::App& command) {
     command.add_option("--pipeline", pipeline, "one of `sightline pipelines`")->capture_default_str();
     command.add_option("--set", set, "a parameter over the preset's: NAME=VALUE (repeatable)")
         ->allow_extra_args(false);
-    command.add_option("--rules", rules, "YAML file with alert rules");
+    command.add_option("--zones", zones, "YAML file with zones, and rules about them");
+    command.add_option("--rules", rules, "YAML file with alert rules (and zones), in place of others");
 }
 
 Result<json> JobParams::to_json() const {
@@ -30,10 +31,11 @@ Result<json> JobParams::to_json() const {
         json value = json::parse(text, nullptr, false);
         params[name] = value.is_discarded() ? json(text) : value;
     }
-    if (!rules.empty()) {
-        auto loaded = yaml::load(rules);
+    for (const std::string& file : {zones, rules}) {
+        if (file.empty()) continue;
+        auto loaded = load_zones_file(file);
         if (!loaded) return loaded.error();
-        params["rules"] = json(yaml::to_json((*loaded)["rules"] ? (*loaded)["rules"] : *loaded));
+        params.update(*loaded);
     }
     return params;
 }

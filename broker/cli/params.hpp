@@ -11,7 +11,7 @@
 namespace sl::cli {
 
 struct JobParams {
-    std::string pipeline = "annotate", preset = "default", rules;
+    std::string pipeline = "annotate", preset = "default", zones, rules;
     std::vector<std::string> set;
 
     void add_to(CLI::App& command);

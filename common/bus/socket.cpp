@@ -5,12 +5,20 @@
 
 namespace sl::bus {
 
+namespace {
+
+// Called by libzmq, in whichever thread is the last to hold the frame.
+void free_frame(void*, void* bytes) {
+    delete static_cast<schema::Bytes*>(bytes);
+}
+
+}  // namespace
+
 zmq::message_t to_frame(schema::Bytes bytes) {
     auto owner = std::make_unique<schema::Bytes>(std::move(bytes));
     void* data = owner->data();
     const std::size_t n = owner->size();
-    zmq::message_t frame(
-        data, n, [](void*, void* hint) { delete static_cast<schema::Bytes*>(hint); }, owner.get());
+    zmq::message_t frame(data, n, &free_frame, owner.get());
     [[maybe_unused]] const auto* now_owned_by_frame = owner.release();
     return frame;
 }

@@ -27,6 +27,8 @@ public:
     // Keeps every entry with audit == true and moves the position to the last entry of the span, atomically.
     // Entries at or before the position are skipped.
     virtual Result<void> append(std::span<const LogEntry> entries) = 0;
+    // From any thread: the call that is under way, if it waits for a server, fails soon.
+    virtual void interrupt() {}
     // What the rows so far say is registered.
     virtual Result<Registry> registry() { return Registry{}; }
 };
@@ -39,6 +41,7 @@ Result<std::unique_ptr<Audit>> jsonl_audit(const std::string& path);
 struct PostgresOptions {
     std::string dsn;  // libpq connection string or URI
     std::string fleet = "default";
+    std::int64_t answer_ms = 5000;  // a call that takes longer has failed: the server may be frozen
     bool dedup =
         true;  // false: entries at or before the position are written again. For a test that must fail
 };

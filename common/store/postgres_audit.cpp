@@ -1,10 +1,16 @@
 // The audit trail in PostgreSQL: schema/postgres says the tables. Rows by COPY, the position in the same
 // transaction; the position's row is locked, so writers that compete take turns and skip what is there.
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <ctime>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <pqxx/pqxx>
+#include <thread>
 #include <tuple>
 
 #include "common/log.hpp"
@@ -22,9 +28,9 @@ constexpr std::int64_t migration_lock = 0x5349474854;  // "SIGHT": advisory lock
 std::string with_timeouts(const std::string& dsn) {
     if (dsn.find("connect_timeout") != std::string::npos) return dsn;
     if (!dsn.starts_with("postgres://") && !dsn.starts_with("postgresql://"))
-        return "connect_timeout=5 tcp_user_timeout=10000 application_name=sightline " + dsn;
+        return "connect_timeout=3 tcp_user_timeout=10000 application_name=sightline " + dsn;
     return dsn + (dsn.find('?') == std::string::npos ? "?" : "&") +
-           "connect_timeout=5&tcp_user_timeout=10000";
+           "connect_timeout=3&tcp_user_timeout=10000";
 }
 
 // libpq's texts come in lines; an error is one sentence.
@@ -96,10 +102,68 @@ LogEntry clean(LogEntry entry) {
     return entry;
 }
 
+// A server that is stopped answers nothing, and libpq waits for ever: the kernel still takes what is sent, so
+// no time-out of a socket helps. After `limit` a thread of our own cuts the connection, and the call fails.
+class CallLimit {
+public:
+    explicit CallLimit(std::chrono::milliseconds limit)
+        : limit_(limit), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+    // Of one call; the connection must outlive it.
+    class Call {
+    public:
+        Call(CallLimit& limit, int fd) : limit_(limit) { limit_.set(fd); }
+        ~Call() { limit_.set(-1); }
+        Call(const Call&) = delete;
+        Call& operator=(const Call&) = delete;
+
+    private:
+        CallLimit& limit_;
+    };
+    void cut() {
+        const std::lock_guard lock(mutex_);
+        if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
+    }
+
+private:
+    void set(int fd) {
+        const std::lock_guard lock(mutex_);
+        fd_ = fd;
+        until_ = std::chrono::steady_clock::now() + limit_;
+        if (idle_ && fd >= 0) begun_.notify_one();
+    }
+    void run(const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            idle_ = fd_ < 0;
+            const auto until = until_;
+            if (idle_)
+                begun_.wait(lock, stop, [&] { return fd_ >= 0; });
+            else if (std::chrono::steady_clock::now() < until)  // a later call has more time: looked at then
+                begun_.wait_until(lock, stop, until, [] { return false; });
+            else
+                ::shutdown(std::exchange(fd_, -1), SHUT_RDWR);
+        }
+    }
+
+    const std::chrono::milliseconds limit_;
+    std::mutex mutex_;
+    std::condition_variable_any begun_;
+    int fd_ = -1;  // of the call that is under way, and until when it may; guarded by mutex_, as all below
+    bool idle_ = true;  // the thread waits for a call
+    std::chrono::steady_clock::time_point until_;
+    std::jthread thread_;  // last: it uses all of the above
+};
+
 class PostgresAudit final : public Audit {
 public:
     explicit PostgresAudit(const PostgresOptions& options)
-        : dsn_(with_timeouts(options.dsn)), fleet_(options.fleet), dedup_(options.dedup) {}
+        : dsn_(with_timeouts(options.dsn)),
+          fleet_(options.fleet),
+          dedup_(options.dedup),
+          limit_(std::chrono::milliseconds(options.answer_ms)) {}
+
+    void interrupt() override { limit_.cut(); }
 
     Result<LogId> position() override {
         return guarded<LogId>("cannot read the audit position", [&] {
@@ -152,6 +216,7 @@ private:
     Result<T> guarded(const std::string& what, Body body) {
         try {
             if (auto ok = connect(); !ok) return ok.error();
+            const CallLimit::Call call(limit_, connection_->sock());
             return body();
         } catch (const pqxx::broken_connection& e) {
             return lost(what, e.what());
@@ -187,7 +252,10 @@ private:
         } catch (const std::exception& e) {
             return connect_error(e.what());
         }
-        auto ok = migrate(*made);
+        auto ok = [&] {
+            const CallLimit::Call call(limit_, made->sock());
+            return migrate(*made);
+        }();
         if (ok) connection_ = std::move(made);
         return ok;
     }
@@ -283,6 +351,7 @@ private:
     std::string dsn_;
     std::string fleet_;
     const bool dedup_;
+    CallLimit limit_;
     std::unique_ptr<pqxx::connection> connection_;
 };
 

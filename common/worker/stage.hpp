@@ -105,8 +105,8 @@ public:
     virtual std::optional<Claim> claim(const bus::Envelope&) const { return std::nullopt; }
     // The home wants these pieces only.
     virtual void narrow(bus::Envelope&, const std::vector<schema::Piece>&) {}
-    // A message from a peer or the broker that the loop does not know; true: taken (it is not queued to
-    // work()).
+    // A task, or a message from a peer or the broker that the loop does not know; true: taken (it is not
+    // queued to work()).
     virtual bool intercept(bus::Envelope&, BusApi&) { return false; }
     virtual void on_answer(const schema::Token&, const schema::Answer&, bus::Envelope&, BusApi&) {}
     virtual void on_drop(const schema::Token&, BusApi&) {}

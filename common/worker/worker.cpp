@@ -303,7 +303,7 @@ void Loop::take_task(bus::Envelope e) {
         if (held_.contains(task->token)) return;  // the broker repeated itself
         hold(task->token);
     }
-    intake_.put(std::move(e));
+    if (!stage_.intercept(e, *this)) intake_.put(std::move(e));
 }
 
 void Loop::from_broker(std::vector<zmq::message_t> frames) {

@@ -24,6 +24,8 @@ pkg_check_modules(libav REQUIRED IMPORTED_TARGET libavformat libavcodec libavuti
 pkg_check_modules(libavdevice REQUIRED IMPORTED_TARGET libavdevice)
 pkg_check_modules(yaml_cpp REQUIRED IMPORTED_TARGET yaml-cpp)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(mosquitto REQUIRED IMPORTED_TARGET libmosquitto)
+pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
 find_package(OpenSSL REQUIRED)
 find_package(date REQUIRED)  # the tz database: g++ 12 has no std::chrono::tzdb
 find_package(spdlog REQUIRED)

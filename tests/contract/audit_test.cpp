@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -293,6 +294,61 @@ TEST_F(PostgresAudit, BrokenConnectionIsUnavailableThenHealed) {
     EXPECT_TRUE(audit->append(entries(1, 4)));
     EXPECT_EQ(*audit->position(), entry(4).id);
     EXPECT_THAT(trail.rows(), ElementsAre(1, 2, 3, 4));
+}
+
+// Stopped, not dead: the kernel takes what is sent to it, and nobody answers.
+TEST_F(PostgresAudit, FrozenServerIsUnavailableInTimeThenHealed) {
+    const auto audit = std::move(*postgres_audit({server().dsn(), "frozen", 300}));
+    ServerTrail trail("frozen");
+    ASSERT_TRUE(audit->append(entries(1, 2)));
+    server().freeze();
+    const auto late = audit->append(entries(3, 4));
+    server().thaw();
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, Errc::unavailable) << late.error().text();
+    EXPECT_TRUE(audit->append(entries(3, 4)));
+    EXPECT_EQ(*audit->position(), entry(4).id);
+    EXPECT_THAT(trail.rows(), ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(PostgresAudit, InterruptEndsACallThatWaits) {
+    const auto audit = std::move(*postgres_audit({server().dsn(), "interrupted", 60'000}));
+    ASSERT_TRUE(audit->append(entries(1, 2)));
+    server().freeze();
+    std::atomic<bool> over{false};
+    std::jthread call([&] {
+        EXPECT_EQ(audit->append(entries(3, 4)).error().code, Errc::unavailable);
+        over = true;
+    });
+    EXPECT_TRUE(test::eventually([&] {
+        audit->interrupt();
+        return over.load();
+    }));
+    call.join();
+    server().thaw();
+    EXPECT_TRUE(audit->append(entries(3, 4)));
+}
+
+// Small jobs come many in a row; by job they are read one by one.
+TEST_F(PostgresAudit, EventsOfSmallJobsAreReadByJob) {
+    LogEntry some = entry(2), all = entry(1);
+    all.topic = some.topic = "jobs.noop";
+    all.job = some.job = "";
+    all.kind = "jobs.queued";
+    all.body = R"({"pipeline":"noop","state":"queued","jobs":["a","b","c"]})";
+    some.kind = "jobs.started";
+    some.body = R"({"pipeline":"noop","state":"running","jobs":["b"]})";
+    ASSERT_TRUE((*ServerTrail("small").open())->append(std::vector{all, some, entry(3)}));
+    pqxx::connection connection(server().dsn());
+    pqxx::work tx(connection);
+    std::vector<std::string> seen;
+    for (const auto& row : tx.exec("SELECT job, kind, topic, body->>'state' FROM sightline.job_event "
+                                   "WHERE fleet = 'small' ORDER BY epoch, n, job"))
+        seen.push_back(row[0].as<std::string>() + " " + row[1].as<std::string>() + " " +
+                       row[2].as<std::string>() + " " + row[3].as<std::string>(""));
+    EXPECT_THAT(seen, ElementsAre("a job.queued job.a.state queued", "b job.queued job.b.state queued",
+                                  "c job.queued job.c.state queued", "b job.started job.b.state running",
+                                  "J1 job.queued job.J1.state "));
 }
 
 TEST_F(PostgresAudit, AlertsAreReadByColumn) {

@@ -3,6 +3,7 @@
 #include "schema/messages.hpp"
 
 #include "common/bus/socket.hpp"
+#include "schema/delivery.hpp"
 #include "schema/live.hpp"
 #include "schema/small_units.hpp"
 #include "tests/fuzz/target.hpp"
@@ -34,7 +35,7 @@ void run(View bytes) {
     if (!e) return;
     using namespace schema;
     read_all<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done, UnitDone, Fail, Take, Took,
-             Exited, ReloadRefused, UnitsDone>(*e);
+             Exited, ReloadRefused, UnitsDone, Delivered>(*e);
     read_all<Welcome, Refused, BeatAnswer, Peers, Expect, Task, Answer, Nudge, Drain, Reload, Die, Tasks>(*e);
     read_all<ChunkMessage, SourceMessage, BatchMessage, DetectionsMessage, StreamState, Detections>(*e);
     read_all<CameraTask, WatchTask, CameraReport, LiveStep, FrameMessage, StillMessage, PictureMessage,

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "common/log.hpp"
@@ -22,7 +23,10 @@ public:
     std::atomic<bool> go{false};
     std::atomic<int> items{0};
     std::atomic<bool> reached{false};
-    std::vector<schema::Piece> pieces;  // of the last chunk that was worked on
+    std::vector<schema::Piece> pieces() const {  // of the last chunk that was worked on
+        const std::lock_guard lock(mutex_);
+        return pieces_;
+    }
     std::optional<Claim> claim(const bus::Envelope& item) const override {
         const auto chunk = item.as<schema::ChunkMessage>();
         return chunk ? std::optional(Claim{chunk->token, chunk->home, chunk->pieces}) : std::nullopt;
@@ -34,7 +38,8 @@ public:
     }
     void work(bus::Envelope& item, Emit& emit) override {
         if (item.type() == "chunk") {
-            pieces = item.as<schema::ChunkMessage>()->pieces;
+            const std::lock_guard lock(mutex_);
+            pieces_ = item.as<schema::ChunkMessage>()->pieces;
             ++items;
             return;
         }
@@ -49,6 +54,10 @@ public:
         done.token = task->token;
         emit.request(done);
     }
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<schema::Piece> pieces_;
 };
 
 class Loop : public ::testing::Test {
@@ -314,7 +323,7 @@ TEST_F(Loop, WorksOnWhatTheHomeNamesAndOnNothingElse) {
     EXPECT_EQ(take->pieces.size(), 3u);
     tell(schema::Took{"took", take->req, "", {{0, 1}}});
     while (stage_.items == 0) std::this_thread::sleep_for(1ms);
-    EXPECT_EQ(stage_.pieces, (std::vector<schema::Piece>{{0, 1}}));
+    EXPECT_EQ(stage_.pieces(), (std::vector<schema::Piece>{{0, 1}}));
     chunk(hello, {{0, 2}});
     take = expect("take").as<schema::Take>();
     tell(schema::Took{"took", take->req, "", {}});
@@ -322,7 +331,7 @@ TEST_F(Loop, WorksOnWhatTheHomeNamesAndOnNothingElse) {
     take = expect("take").as<schema::Take>();
     EXPECT_EQ(take->pieces, (std::vector<schema::Piece>{{0, 3}}));
     while (stage_.items < 2) std::this_thread::sleep_for(1ms);  // no answer: it works on it
-    EXPECT_EQ(stage_.pieces, (std::vector<schema::Piece>{{0, 3}}));
+    EXPECT_EQ(stage_.pieces(), (std::vector<schema::Piece>{{0, 3}}));
 }
 
 TEST_F(Loop, AReloadThatCannotBeIsRefusedAndOneThatCanEndsTheWorkerForIt) {

@@ -81,6 +81,14 @@ std::int64_t undetected_of(const Token& t) {
     return schema::decode<schema::Detections>(detections_of(t.stream, t.seq), "D")->dropped;
 }
 
+schema::Delivered delivered_of(const Token& t) {
+    schema::Delivered m;
+    m.token = t;
+    m.taken = 64;
+    m.state = "closed";
+    return m;
+}
+
 std::string holder(std::int32_t attempt) {
     return attempt % 2 ? "worker-a" : "worker-b";
 }
@@ -88,6 +96,11 @@ std::string holder(std::int32_t attempt) {
 class Actions {
 public:
     explicit Actions(const World& w) {
+        if (!w.opened)
+            return add("open targets", true, [](World& x, Journal& j) {
+                require(x.table.deliver_to(targets(), j).empty(), "no target is gone");
+                x.opened = true;
+            });
         for (const Shape& shape : *w.shapes) {
             of_job(w, shape);
             if (!w.job(shape.job)) break;  // one is submitted after the other
@@ -274,15 +287,22 @@ private:
         ends_of(name, t);
     }
     void deliver(const World& w) {
-        const Unit& u = const_cast<JobTable&>(w.table).deliver();
-        if (u.state != Unit::State::leased && w.table.undelivered_count() > 0)
-            add("lease deliver", true,
-                [](World& x, Journal&) { remember(x, x.table.lease_deliver("alert", 64)); });
-        if (u.state != Unit::State::leased) return;
-        add_result("delivered", u.token,
-                   [](JobTable& t, const Token& token, Journal& j) { return t.delivered(token, j); });
-        all.back().outlives_broker = false;
-        add("lost deliver", false, [t = u.token](World& x, Journal& j) { x.table.lost(t, j); });
+        for (const auto& target : w.table.outbox().targets()) {
+            const Unit& u = target.unit;
+            if (u.state != Unit::State::leased && broker::Outbox::pending(target))
+                add("lease deliver " + target.name, true, [name = target.name](World& x, Journal&) {
+                    std::vector<schema::Alert> alerts;
+                    remember(x, x.table.lease_deliver(name, "alert", 64, alerts));
+                    require(!alerts.empty(), "a delivery has alerts");
+                });
+            if (u.state != Unit::State::leased) continue;
+            add_result("delivered " + target.name, u.token, [](JobTable& t, const Token& token, Journal& j) {
+                return t.delivered(delivered_of(token), j);
+            });
+            all.back().outlives_broker = false;
+            add("lost deliver " + target.name, false,
+                [t = u.token](World& x, Journal& j) { x.table.lost(t, j); });
+        }
     }
 
     const Shape* shape_ = nullptr;
@@ -371,7 +391,7 @@ private:
             else
                 stale(table.swept(t, journal_), t, "swept");
         }
-        if (!is("deliver")) stale(table.delivered(t, journal_), t, "delivered");
+        if (!is("deliver")) stale(table.delivered(delivered_of(t), journal_), t, "delivered");
         if (!current) {
             stale(table.fail(t, "BAD_MEDIA", "x", journal_), t, "fail");
             if (!job && t.unit != "deliver")

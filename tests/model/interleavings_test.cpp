@@ -57,7 +57,8 @@ private:
         const Job* job = world.job(shapes_[0].job);
         const bool kept =
             job && job->state == broker::JobState::failed && job->sweep.state == broker::Unit::State::none;
-        states_.push_back({from, by, (!job || job->swept || kept) && world.table.undelivered_count() == 0});
+        states_.push_back(
+            {from, by, (!job || job->swept || kept) && world.table.outbox().undelivered() == 0});
         check_state(world);
         const std::string before = describe(world.table);
         probes_ += probe(world);

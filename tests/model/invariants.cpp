@@ -148,9 +148,12 @@ void check_change(const Job& a, const Job* b, const std::string& action) {
 }  // namespace
 
 std::string describe(const JobTable& table) {
-    std::string s = "delivered " + table.delivered_upto().text() + " undelivered";
-    for (const auto& a : table.undelivered(SIZE_MAX)) s += " " + a.alert;
-    s += "\n";
+    std::string s;
+    for (const auto& t : table.outbox().targets()) {
+        s += t.name + " delivered " + t.delivered.text() + " waiting";
+        for (const auto& id : t.waiting) s += " " + id.text();
+        s += "\n";
+    }
     for (const auto& [id, job] : table.jobs()) {
         const Job* by_key = table.by_key(job.key);
         s += id + " key " + (by_key ? by_key->id() : "") + " " + broker::state_name(job.state) + " to end " +

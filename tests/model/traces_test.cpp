@@ -172,6 +172,7 @@ private:
         JobTable loaded(now_.redis.epoch, world_->last_id);
         require(bool(loaded.load(*now_.redis.store->load())), "the records can be loaded");
         loaded.load_undelivered(*now_.redis.store->read_log({}, 1'000'000));
+        world_->open_targets(loaded);
         require(describe(loaded) == describe(world_->table), "the table from Redis is the table");
         ++take_overs_;
     }

@@ -98,8 +98,11 @@ std::uint64_t World::digest() const {
     for (const auto& [id, job] : table.jobs())
         for (const auto& s : job.streams)
             for (const auto& c : s.chunks) mix(std::uint64_t(c.state));
-    mix(std::uint64_t(const_cast<JobTable&>(table).deliver().state));
-    mix(table.undelivered_count());
+    mix(opened);
+    for (const auto& t : table.outbox().targets()) {
+        mix(std::uint64_t(t.unit.state));
+        mix(t.waiting.size());
+    }
     return h;
 }
 
@@ -153,7 +156,24 @@ void World::fail_over(std::uint64_t epoch) {
     const auto loaded = next.load(records);
     require(bool(loaded), loaded ? "" : "the records can be loaded: " + loaded.error().text());
     next.load_undelivered(alerts);
+    open_targets(next);
     table = std::move(next);
+}
+
+void World::open_targets(JobTable& loaded) const {
+    if (!opened) return;
+    Journal journal;
+    require(loaded.deliver_to(targets(), journal).empty(), "every target is configured still");
+    require(journal.empty(), "the places of targets are in the records");
+}
+
+const broker::OutboxOptions& targets() {
+    static const broker::OutboxOptions two = [] {
+        broker::OutboxOptions o;
+        o.targets = {{"all", "log", {}}, {"others", "log", {}}};
+        return o;
+    }();
+    return two;
 }
 
 }  // namespace sl::model

@@ -58,6 +58,7 @@ struct World {
     std::vector<Token> tokens;                       // given out; of each unit the last few
     std::map<std::string, int> terminal_events;      // by job, since it last began
     store::LogId last_id;
+    bool opened = false;  // the targets of alerts have their places
 
     const Job* job(const std::string& id) const;
     // Equal for worlds that differ in random numbers, times and counts of attempts alone.
@@ -66,7 +67,12 @@ struct World {
     void commit(const Journal& journal);
     // Another broker takes over: its table is loaded from the records.
     void fail_over(std::uint64_t epoch);
+    // What every leader does with a table that it has loaded.
+    void open_targets(JobTable& loaded) const;
 };
+
+// Who gets alerts.
+const broker::OutboxOptions& targets();
 
 // Everything that may happen now.
 std::vector<Action> enabled(const World& world);

@@ -19,7 +19,13 @@ using std::chrono::milliseconds;
 
 class Kit {
 public:
+    explicit Kit(std::vector<OutboxOptions::Target> targets = {{"log", "log", {}}}) {
+        alerts.targets = std::move(targets);
+        (*this)([&](Journal& j) { table.deliver_to(alerts, j); });
+    }
+
     JobTable table{1, {}};
+    OutboxOptions alerts;  // of reloaded()
     store::Records records;
     std::vector<store::LogEntry> log;
 
@@ -47,6 +53,8 @@ public:
         JobTable other(2, {});
         EXPECT_TRUE(other.load(records));
         other.load_undelivered(log);
+        Journal j;
+        other.deliver_to(alerts, j);
         return other;
     }
 
@@ -128,6 +136,23 @@ public:
     void sweep(Job& job) {
         const Token t = (*this)([&](Journal& j) { return table.lease_sweep(job, "home", j); });
         EXPECT_TRUE((*this)([&](Journal& j) { return table.swept(t, j); }));
+    }
+    // The target's worker gets what waits, 64 at most; the token, and what it got.
+    std::pair<Token, std::vector<schema::Alert>> deliver(const std::string& target = "log") {
+        std::vector<schema::Alert> alerts_of_lease;
+        const Token t = table.lease_deliver(target, "alerts", 64, alerts_of_lease);
+        return {t, alerts_of_lease};
+    }
+    // It finished the first `taken` of them.
+    Result<void> delivered(const Token& t, int taken, bool ended = true,
+                           std::vector<schema::GivenUp> dead = {}) {
+        schema::Delivered m;
+        m.token = t;
+        m.taken = taken;
+        m.ended = ended;
+        m.dead = std::move(dead);
+        m.state = "closed";
+        return (*this)([&](Journal& j) { return table.delivered(m, j); });
     }
     std::vector<std::string> kinds(const std::string& job) const {
         std::vector<std::string> k;

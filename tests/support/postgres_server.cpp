@@ -56,4 +56,16 @@ void PostgresServer::start() {
     if (!up || process_.ended()) throw std::runtime_error("PostgreSQL did not start: " + read_text(log));
 }
 
+void PostgresServer::freeze() {
+    const std::string pid = std::to_string(process_.pid());
+    std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
+    frozen_ = {process_.pid()};
+    for (pid_t child = 0; children >> child;) frozen_.push_back(child);
+    for (const pid_t each : frozen_) ::kill(each, SIGSTOP);
+}
+
+void PostgresServer::thaw() {
+    for (const pid_t each : frozen_) ::kill(each, SIGCONT);
+}
+
 }  // namespace sl::test

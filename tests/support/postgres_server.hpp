@@ -22,12 +22,16 @@ public:
     // SIGQUIT: no clean shutdown, connections break; start() recovers.
     void kill() { process_.stop(SIGQUIT); }
     void start();
+    // Stops it and what serves its connections; thaw() lets all of them go on.
+    void freeze();
+    void thaw();
 
 private:
     ScratchFolder folder_{"postgres"};
     uid_t uid_ = 0;
     gid_t gid_ = 0;
     ServerProcess process_;
+    std::vector<pid_t> frozen_;
 };
 
 }  // namespace sl::test

@@ -93,5 +93,39 @@ TEST_F(AuditThreadTest, KeepsUpAfterATrailWasAway) {
     wait_for(2010);
 }
 
+// A trail that answers nothing until somebody interrupts it.
+class FrozenTrail final : public store::Audit {
+public:
+    std::atomic<bool> asked{false}, interrupted{false};
+    Result<store::LogId> position() override { return store::LogId{}; }
+    Result<void> append(std::span<const store::LogEntry>) override {
+        asked = true;
+        interrupted.wait(false);
+        return Error{Errc::unavailable, "interrupted", ""};
+    }
+    void interrupt() override {
+        interrupted = true;
+        interrupted.notify_all();
+    }
+};
+
+TEST_F(AuditThreadTest, FrozenTrailIsSaidToBeAwayAndNotWaitedFor) {
+    commit(entries(1, 10));
+    FrozenTrail frozen;
+    {
+        AuditThread audit(*log_, frozen);
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!audit.away() && std::chrono::steady_clock::now() < until)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        EXPECT_TRUE(audit.away());
+        EXPECT_EQ(audit.why(), "it does not answer");
+        EXPECT_TRUE(frozen.asked);
+        EXPECT_FALSE(frozen.interrupted);
+    }
+    EXPECT_TRUE(frozen.interrupted) << "its end does not wait";
+    AuditThread audit(*log_, trail_);
+    wait_for(10);
+}
+
 }  // namespace
 }  // namespace sl::broker

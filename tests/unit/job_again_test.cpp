@@ -115,11 +115,11 @@ TEST(JobTable, AScanThatKillsItsWorkersFailsTheJobAndADeliveryIsNeverGivenUp) {
     alert.alert = "a";
     (void)kit.step(c, 1, {alert});
     for (int i = 0; i < 20; ++i) {
-        const Token d = kit.table.lease_deliver("alerts", 1);
+        const Token d = kit.deliver().first;
         EXPECT_TRUE(i % 2 ? kit.fail(d, "INTERNAL") : kit.strike(d, "alert"));
         if (i % 2 == 0) kit([&](Journal& j) { kit.table.lost(d, j); });
     }
-    EXPECT_EQ(kit.table.undelivered_count(), 1u);
+    EXPECT_EQ(kit.table.outbox().undelivered(), 1u);
 }
 
 // --- again: retry, forget, retention

@@ -61,7 +61,7 @@ TEST(JobTable, RepeatedResultsAreOkAndCountOnce) {
     EXPECT_TRUE(kit.done(t));
     EXPECT_TRUE(kit.done(t));
     EXPECT_EQ(job.streams[0].counters.read, 10);
-    EXPECT_EQ(kit.table.undelivered_count(), 1u);
+    EXPECT_EQ(kit.table.outbox().undelivered(), 1u);
     EXPECT_EQ(std::count_if(kit.log.begin(), kit.log.end(), [](const auto& e) { return e.kind == "alert"; }),
               1);
 }
@@ -267,25 +267,6 @@ TEST(JobTable, AKnownKeyIsTheSameJob) {
     schema::JobSpec spec;
     spec.job = "third";
     EXPECT_EQ(*again.submit(spec, "key", j), "j");
-}
-
-TEST(JobTable, AlertsAreDeliveredInOrderAndOnce) {
-    Kit kit;
-    Job& job = kit.running("j", {1});
-    const Token t = kit.lease(job, 0, 0);
-    (void)kit.gathered(t);
-    std::vector<schema::Alert> alerts(3);
-    for (int i = 0; i < 3; ++i) alerts[std::size_t(i)].alert = std::to_string(i);
-    (void)kit.step(t, 1, alerts);
-    Token d = kit.table.lease_deliver("alerts", 2);
-    EXPECT_EQ(kit.table.undelivered(2)[1].alert, "1");
-    kit([&](Journal& j) { kit.table.lost(d, j); });
-    EXPECT_EQ(kit.reloaded().undelivered_count(), 3u);
-    d = kit.table.lease_deliver("alerts", 2);
-    EXPECT_TRUE(kit([&](Journal& j) { return kit.table.delivered(d, j); }));
-    EXPECT_EQ(kit.table.undelivered_count(), 1u);
-    EXPECT_EQ(kit.reloaded().undelivered_count(), 1u);
-    EXPECT_EQ(kit.table.undelivered(9)[0].alert, "2");
 }
 
 }  // namespace

@@ -137,7 +137,24 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{{"rules", {{{"classes", {"car"}}}}}}, "no rule"},
         Mistake{{{"rules", {{{"name", "x"}, {"min_scor", 1}}}}}, "did you mean 'min_score'?"},
         Mistake{{{"rules", {{{"name", "x"}, {"min_score", 2}}}}}, "out of range"},
+        Mistake{{{"rules", {{{"name", "x"}, {"zone", "yard"}}}}}, "'yard', which does not exist"},
+        Mistake{{{"zones", {{{"name", "z"}, {"points", {{0, 0}, {1, 1}}}}}},
+                 {"rules", {{{"name", "x"}, {"zone", "z"}, {"kind", "line"}}}},
+                 {"tracker", "none"}},
+                "there is no tracker"},
+        Mistake{{{"zones", {{{"name", "z"}, {"points", {{0, 0}}}}}}},
+                "parameter zones: zone 'z' has 1 points"},
         Mistake{json::array(), "must be a map"}));
+
+TEST_F(PipelineTest, ZonesAreRead) {
+    const auto s = spec("default", {{"zones", {{{"name", "yard"}, {"points", {{0, 0}, {1, 0}, {1, 1}}}}}},
+                                    {"rules", {{{"name", "in"}, {"zone", "yard"}}}}});
+    ASSERT_TRUE(s) << s.error().text();
+    ASSERT_EQ(s->zones.size(), 1u);
+    EXPECT_EQ(s->zones[0].points.size(), 3u);
+    EXPECT_EQ(s->rules[0].zone, "yard");
+    EXPECT_EQ(s->preset_version, "1");
+}
 
 TEST_F(PipelineTest, UnknownPresetAndPipelineAreNamed) {
     EXPECT_THAT(spec("peple", json::object()).error().text(), HasSubstr("did you mean 'people'?"));

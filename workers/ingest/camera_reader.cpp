@@ -202,7 +202,7 @@ public:
               done_ = true;
           }) {}
     ~Trial() {
-        patience_->end();
+        if (!done_) patience_->end();  // a connection that was made is somebody else's by now
         thread_.join();
     }
     Trial(const Trial&) = delete;

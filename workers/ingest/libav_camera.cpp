@@ -210,7 +210,10 @@ private:
                           : error == AVERROR_EOF ? "the stream ended"
                                                  : media::av_text(error);
         // The last thing libav complained about: the cause, when there is one.
-        if (!heard.last().empty() && why.find(heard.last()) == std::string::npos) why += ": " + heard.last();
+        if (heard.last().find(why) != std::string::npos)
+            why = heard.last();
+        else if (!heard.last().empty())
+            why += ": " + heard.last();
         return {kind, Error{code_of(kind),
                             redacted("cannot " + what + " " + address_.url + ": " + why, address_.secret),
                             hint_of(kind)}};

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::milliseconds list_after{250};  // a round: the broker wants to see it in the next beat
 
-struct Request : schema::UnitsDone {
+struct Request : schema::NoopsDone {
     schema::Token token;  // of the unit that it is about: of none alone
 };
 
@@ -28,17 +28,19 @@ NoopStage::~NoopStage() {
 }
 
 bool NoopStage::intercept(bus::Envelope& e, worker::BusApi& bus) {
-    if (e.type() != "tasks") return false;
-    auto tasks = e.as<schema::Tasks>();
-    if (!tasks) {
-        log::warn("bad_message", "from=broker {}", tasks.error().message);
+    if (e.type() != "noop_leases") return false;
+    auto leases = e.as<schema::NoopLeases>();
+    if (!leases || leases->jobs.size() != leases->attempts.size()) {
+        log::warn("bad_message", "from=broker {}",
+                  leases ? "leases without attempts" : leases.error().message);
         return true;
     }
-    if (starts_ >= 0) record(tasks->tokens);
+    if (starts_ >= 0) record(leases->jobs);
     Request done;
-    done.tokens = tasks->tokens;
+    done.nonce = leases->nonce;
+    done.jobs = leases->jobs;
     const auto req = bus.request(std::move(done));
-    acknowledged_[req] = {std::move(tasks->tokens), Clock::now()};
+    acknowledged_[req] = {std::move(*leases), Clock::now(), {}};
     return true;
 }
 
@@ -46,30 +48,31 @@ void NoopStage::on_answer(const schema::Token&, const schema::Answer& answer, bu
                           worker::BusApi& bus) {
     const auto at = acknowledged_.find(answer.req);
     if (at == acknowledged_.end()) return;
-    if (at->second.listed)
-        for (const auto& token : at->second.tokens) bus.release(token);
+    for (const auto& token : at->second.listed) bus.release(token);
     acknowledged_.erase(at);
 }
 
 // What is answered within a round is in no beat; what takes longer is listed, so that it is not leased anew.
 void NoopStage::on_tick(Clock::time_point now, worker::BusApi& bus) {
     for (auto& [req, a] : acknowledged_) {
-        if (a.listed) continue;
+        if (!a.listed.empty()) continue;
         if (now - a.since < list_after) break;  // requests rise: later ones are younger
-        a.listed = true;
-        for (const auto& token : a.tokens) bus.hold(token);
+        for (std::size_t i = 0; i < a.leases.jobs.size(); ++i) {
+            a.listed.push_back({a.leases.jobs[i], "noop", -1, 0, a.leases.attempts[i], a.leases.nonce});
+            bus.hold(a.listed.back());
+        }
     }
 }
 
-void NoopStage::record(const std::vector<schema::Token>& tokens) const {
+void NoopStage::record(const std::vector<std::string>& jobs) const {
     const auto now = Clock::now().time_since_epoch().count();
     std::vector<std::int64_t> waits;
-    for (const auto& token : tokens) {
-        const auto dash = token.job.rfind('-');
+    for (const auto& job : jobs) {
+        const auto dash = job.rfind('-');
         if (dash == std::string::npos) continue;
         std::int64_t submitted = 0;
-        const char* end = token.job.data() + token.job.size();
-        if (std::from_chars(token.job.data() + dash + 1, end, submitted).ptr == end)
+        const char* end = job.data() + job.size();
+        if (std::from_chars(job.data() + dash + 1, end, submitted).ptr == end)
             waits.push_back(now - submitted);
     }
     const auto bytes = waits.size() * sizeof(std::int64_t);

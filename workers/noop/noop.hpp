@@ -23,12 +23,12 @@ public:
     bool idle() const override { return acknowledged_.empty(); }
 
 private:
-    void record(const std::vector<schema::Token>& tokens) const;
+    void record(const std::vector<std::string>& jobs) const;
 
     struct Acknowledged {
-        std::vector<schema::Token> tokens;
+        schema::NoopLeases leases;
         Clock::time_point since;
-        bool listed = false;
+        std::vector<schema::Token> listed;
     };
     std::map<std::uint64_t, Acknowledged> acknowledged_;  // by request, until it is answered
     int starts_ = -1;

@@ -1,5 +1,5 @@
 // Alerts as JSON lines in a file ({"path": …}), appended and flushed to disk, or in the program's log when
-// there is no path. An alert whose id stands in the last megabyte of the file is not written again, whoever
+// there is no path. An alert whose key stands in the last megabyte of the file is not written again, whoever
 // wrote it: processes may share the file.
 #include "common/log.hpp"
 
@@ -23,7 +23,7 @@
 namespace sl::alert {
 namespace {
 
-constexpr off_t looked_back = 1 << 20;  // bytes of the file's end that are searched for ids
+constexpr off_t looked_back = 1 << 20;  // bytes of the file's end that are searched for keys
 constexpr std::size_t max_known = 50'000;
 constexpr auto lock_wait = std::chrono::seconds(2);
 
@@ -52,7 +52,7 @@ public:
         if (file.fd < 0) return failed("open");
         if (auto ok = lock(file.fd); !ok) return ok;
         if (auto ok = learn(file.fd); !ok) return ok;
-        if (!known_.contains(alert.alert)) {
+        if (!known_.contains(alert.key())) {
             // A line that a crash tore stays, ended, as a line of its own.
             const std::string text = (torn_ ? "\n" : "") + alert_json(alert) + "\n";
             for (std::size_t at = 0; at < text.size();) {
@@ -109,8 +109,8 @@ private:
         std::istringstream lines(text);
         for (std::string line; std::getline(lines, line);) {
             const auto json = nlohmann::json::parse(line, nullptr, false);
-            if (json.is_object() && json.contains("alert") && json["alert"].is_string())
-                known_.insert(json["alert"].get<std::string>());
+            if (!json.is_object()) continue;
+            if (const auto alert = alert_from_json(line)) known_.insert(alert->key());
         }
         const auto last = text.rfind('\n');
         if (last != std::string::npos)
@@ -125,13 +125,13 @@ private:
     bool torn_ = false;
 };
 
-Result<std::unique_ptr<Sink>> open(const Target& target) {
-    auto options = read_options(target, {"path"});
+Result<std::unique_ptr<Sink>> open(const Target& target, const SinkHost&) {
+    auto options = Options::read(target, {"path"});
     if (!options) return options.error();
-    auto path = text_option(target, *options, "path", "");
-    if (!path) return path.error();
-    if (path->empty()) return std::unique_ptr<Sink>(std::make_unique<LogSink>());
-    auto sink = std::make_unique<FileSink>(*path);
+    const std::string path = options->text("path");
+    if (auto ok = options->check(); !ok) return ok.error();
+    if (path.empty()) return std::unique_ptr<Sink>(std::make_unique<LogSink>());
+    auto sink = std::make_unique<FileSink>(path);
     if (auto ok = sink->check(); !ok) return ok.error();
     return std::unique_ptr<Sink>(std::move(sink));
 }
