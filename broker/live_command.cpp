@@ -183,8 +183,8 @@ private:
             if (over || cli::interrupted()) break;
             cli::pause(milliseconds(50));
         }
+        cli::clear_interrupt();  // or no request would be waited for
         show_alerts(client, since);
-        cli::clear_interrupt();
         if (auto reply = client.request({{"type", "camera"}, {"camera", camera}})) now = (*reply)["camera"];
         const auto& counters = now["counters"];
         say("end",

@@ -346,8 +346,8 @@ void Core::on_request(const std::string& worker, bus::Envelope& e) {
             }
         } else if (m->token.unit == "sweep") {
             reply(m->req, table_.swept(m->token, journal_));
-        } else {
-            answer(worker, m->req, "stale");
+        } else if (m->token.unit == "deliver") {
+            answer(worker, m->req, "stale");  // it says `delivered`
         }
     } else if (type == "delivered") {
         auto m = e.as<schema::Delivered>();

@@ -26,6 +26,7 @@ Lane::~Lane() {
 void Lane::take(schema::Task task) {
     const std::lock_guard lock(mutex_);
     next_ = std::move(task);
+    at_work_.reset();  // the broker gives one lease at a time: the one before is over
     changed_.notify_all();
 }
 

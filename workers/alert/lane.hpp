@@ -25,7 +25,7 @@ public:
 
     const std::string& name() const { return name_; }
     // --- bus thread
-    void take(schema::Task task);           // one at a time: the last one was reported as ended, or dropped
+    void take(schema::Task task);           // what it had in hand is over
     void drop(const schema::Token& token);  // the lease is over: no more of it, and no report
     void hand_back();                       // this lease, and all later ones, end after the send under way
     bool idle() const;

@@ -50,16 +50,10 @@ void write_frame(OutFile& out, const JoinContext& context, const schema::FrameBo
 void write_alert(OutFile& out, const JoinContext& context, const schema::Alert& a) {
     const std::string prefix = a.job + "-";
     const std::string id = a.alert.starts_with(prefix) ? a.alert.substr(prefix.size()) : a.alert;
-<<<<<<< HEAD
-    out.write(fmt::format(R"({{"alert":{},"rule":{},"class":{},"frame":{},"time_s":{:.6f},"box":{}}})",
-                          json_text(id), json_text(a.rule), json_text(a.class_name), a.frame,
-                          finite(a.time_s), box_text(context.spec, a.box)));
-=======
     out.write(fmt::format(
         R"({{"alert":{},"kind":{},"rule":{},"zone":{},"class":{},"track":{},"frame":{},"time_s":{:.6f},"box":{}}})",
-        text(id), text(a.kind), text(a.rule), text(a.zone), text(a.class_name), a.box.track, a.frame,
-        finite(a.time_s), box_text(context.spec, a.box)));
->>>>>>> d-rules
+        json_text(id), json_text(a.kind), json_text(a.rule), json_text(a.zone), json_text(a.class_name),
+        a.box.track, a.frame, finite(a.time_s), box_text(context.spec, a.box)));
 }
 
 Result<Output> join(const JoinContext& context, const std::string& out_dir) {
