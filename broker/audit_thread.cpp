@@ -124,6 +124,7 @@ void AuditThread::run() {
                 registry_.put(std::move(*registry));
             }
         }
+        if (stop_) break;  // closing the mailbox rang before the copy emptied it
         // Rung when there is more; otherwise look again now and then, for a trail that was away.
         pollfd p{fed_.fd(), POLLIN, 0};
         ::poll(&p, 1, all ? 5000 : 500);

@@ -37,5 +37,6 @@ int main(int argc, char** argv) {
     sl::program::add_broker(app, context);
     sl::program::add_worker(app, context);
     sl::program::add_sink_test(app, context);
+    sl::program::add_camera_test(app, context);
     return sl::cli::run(app, context, argc, argv);
 }

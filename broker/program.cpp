@@ -115,7 +115,8 @@ std::vector<alert::Target> alert_targets(const config::Config& config) {
 }
 
 std::unique_ptr<alert::SinkHost> sink_host(const config::Config& config) {
-    return std::make_unique<alert::SinkHost>(Secrets(config.secrets.file), Roots(config.roots));
+    return std::unique_ptr<alert::SinkHost>(
+        new alert::SinkHost{Secrets(config.secrets.file), Roots(config.roots)});
 }
 
 broker::OutboxOptions outbox_options(const config::Config& config) {

@@ -22,6 +22,11 @@ std::string event_line(const json& e) {
     if (kind.starts_with("worker."))
         text = fmt::format("{}  {} ({} on {})", kind, body.value("worker", ""), body.value("stage", ""),
                            body.value("host", ""));
+    if (kind.starts_with("camera.")) {
+        text = kind + "  " + body.value("camera", "");
+        if (const auto error = body.value("error", ""); !error.empty())
+            text += ": " + error + " " + body.value("message", "");
+    }
     if (kind == "job.progress")
         text += fmt::format("  {}/{} frames", body.value("frames_done", std::int64_t{0}),
                             body.value("frames_total", std::int64_t{0}));

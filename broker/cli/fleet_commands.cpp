@@ -80,6 +80,25 @@ int up(Context& c, Up& o) {
     return o.foreground ? stay(c, *fleet) : exit_ok;
 }
 
+// Of all cameras together; null: there are none.
+Json cameras_of(Context& c) {
+    const auto reply = c.request({{"type", "cameras"}});
+    if (!reply) return nullptr;
+    std::int64_t all = 0, streaming = 0, sampled = 0, still = 0, dropped = 0;
+    for (const auto& camera : reply->value("cameras", nlohmann::json::array())) {
+        all += camera.value("enabled", false);
+        streaming += camera.value("state", "") == "streaming";
+        sampled += camera.value("sampled", std::int64_t(0));
+        still += camera.value("gated", std::int64_t(0));
+        for (const auto& n : camera.value("dropped", nlohmann::json::object()))
+            dropped += n.get<std::int64_t>();
+    }
+    if (all == 0) return nullptr;
+    return {{"enabled", all},     {"streaming", streaming},
+            {"sampled", sampled}, {"still", still},
+            {"dropped", dropped}, {"saving", sampled > 0 ? double(still) / double(sampled) : 0}};
+}
+
 int status(Context& c, const std::string& state_dir) {
     const auto fleet = find_fleet(state_dir);
     if (!fleet) return c.fail(fleet.error());
@@ -89,7 +108,9 @@ int status(Context& c, const std::string& state_dir) {
     c.config_file = fleet->config_file();
     const auto health = c.request({{"type", "health"}});
     const bool ready = whole && health && health->value("ready", false);
+    const Json cameras = health ? cameras_of(c) : Json();
     if (c.json) {
+        if (!cameras.is_null()) out["cameras"] = cameras;
         out["ready"] = ready;
         if (health) out["parts"] = health->value("parts", nlohmann::json::array());
         c.print(out);
@@ -105,6 +126,12 @@ int status(Context& c, const std::string& state_dir) {
                                        : "")
                       << (cause.empty() ? "" : "; last: " + cause) << '\n';
         }
+        if (!cameras.is_null())
+            std::cout << fmt::format(
+                "cameras: {} of {} stream; of {} frames {:.0f}% were still, {} dropped\n",
+                cameras["streaming"].get<std::int64_t>(), cameras["enabled"].get<std::int64_t>(),
+                cameras["sampled"].get<std::int64_t>(), 100 * cameras["saving"].get<double>(),
+                cameras["dropped"].get<std::int64_t>());
         if (health)
             for (const auto& part : health->value("parts", nlohmann::json::array()))
                 if (!part.value("ok", false))

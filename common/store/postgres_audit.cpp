@@ -330,7 +330,8 @@ private:
     void keep(pqxx::work& tx, const LogEntry& entry) {
         if (entry.kind == "camera.set")
             tx.exec_params(
-                "INSERT INTO sightline.cameras SELECT $1, b->>'camera', b, (b->>'revision')::bigint, $3 "
+                "INSERT INTO sightline.cameras SELECT $1::text, b->>'camera', b, (b->>'revision')::bigint, "
+                "$3::timestamptz "
                 "FROM (SELECT $2::jsonb AS b) AS body ON CONFLICT (fleet, camera) DO UPDATE "
                 "SET spec = excluded.spec, revision = excluded.revision, changed = excluded.changed",
                 fleet_, entry.body, timestamp(entry.time_ns));
@@ -339,7 +340,8 @@ private:
                            fleet_, entry.body);
         else if (entry.kind == "zones.set")
             tx.exec_params(
-                "INSERT INTO sightline.zones SELECT $1, b->>'of', b->'zones', b->'rules', $3 "
+                "INSERT INTO sightline.zones SELECT $1::text, b->>'of', b->'zones', b->'rules', "
+                "$3::timestamptz "
                 "FROM (SELECT $2::jsonb AS b) AS body ON CONFLICT (fleet, \"of\") DO UPDATE "
                 "SET zones = excluded.zones, rules = excluded.rules, changed = excluded.changed",
                 fleet_, entry.body, timestamp(entry.time_ns));

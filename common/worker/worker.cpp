@@ -506,7 +506,8 @@ Result<Ended> Loop::run(int stop_fd, double drain_s) {
         // Not before the first PEERS: until then every home looks gone.
         const bool read_peers = peers_n_ > 0 && (gathers() || (!draining_ && intake_.empty()));
         polled.push_back({pull_.handle(), 0, short(read_peers ? ZMQ_POLLIN : 0), 0});
-        polled.push_back({nullptr, stage_.wake_fd(), short(stage_.wake_fd() >= 0 ? ZMQ_POLLIN : 0), 0});
+        const std::size_t own = polled.size();
+        if (stage_.wake_fd() >= 0) polled.push_back({nullptr, stage_.wake_fd(), ZMQ_POLLIN, 0});
         for (auto* full : links_.full()) polled.push_back({full->handle(), 0, ZMQ_POLLOUT, 0});
         auto wake = std::min(broker_.joined() ? beat_at_ : broker_.next_tick(now), now + round_);
         if (const auto ripe = intake_.ripe(); ripe && !working_) wake = std::min(wake, *ripe);
@@ -522,7 +523,7 @@ Result<Ended> Loop::run(int stop_fd, double drain_s) {
             if (!result) break;
             (*result)();
         }
-        if (polled[4].revents & ZMQ_POLLIN) stage_.on_wake(*this);
+        if (stage_.wake_fd() >= 0 && (polled[own].revents & ZMQ_POLLIN) != 0) stage_.on_wake(*this);
         if (read_peers && gathers()) {
             for (int i = 0; i < 64; ++i) {  // then the broker again
                 auto frames = bus::receive(pull_);

@@ -64,6 +64,8 @@ class Witness(threading.Thread):
         self.entries.append(e)
         if e.kind in TERMINAL_KINDS:
             self.ended.setdefault(e.job, e.kind)
+        elif e.topic.startswith("pool.live/"):
+            return  # the same processes, for cameras
         elif e.kind == "worker.joined":
             body = json.loads(e.body)
             self.members[body["worker"]] = body

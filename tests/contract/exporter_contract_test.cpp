@@ -153,6 +153,8 @@ TEST(Json, HoldsEveryDetectedFrameAndFitsItsSchema) {
     EXPECT_DOUBLE_EQ(box["score"], 0.875);
     EXPECT_EQ(box["class"], "person");
     EXPECT_EQ(box["model"], "detect/test@1");
+    EXPECT_EQ(box["track"], 3);
+    EXPECT_FALSE(json["frames"][2]["boxes"][1].contains("track"));
     ASSERT_EQ(json["alerts"].size(), 1u);
     EXPECT_EQ(json["alerts"][0]["alert"], "0123456789abcdef");
 }
@@ -181,11 +183,101 @@ TEST(Json, EmptyRunFitsItsSchema) {
 TEST(Csv, HasAHeaderAndQuotesWhatNeedsIt) {
     const Folder folder;
     EXPECT_EQ(*files::read(joined("csv", make_stream(60, 48, {6}), folder)),
-              "frame,time_s,file,x,y,width,height,score,class,class_id,model\r\n"
-              "0,0.000000,,15.00,12.00,30.00,24.00,0.8750,person,0,detect/test@1\r\n"
-              "0,0.000000,,0.00,0.00,20.00,16.00,0.1235,\"car, \"\"blue\"\"\",1,detect/test@1\r\n"
-              "4,0.400000,,16.33,12.00,30.00,24.00,0.8750,person,0,detect/test@1\r\n"
-              "4,0.400000,,0.00,4.00,20.00,16.00,0.1235,person,0,detect/test@1\r\n");
+              "frame,time_s,file,x,y,width,height,score,class,class_id,model,track\r\n"
+              "0,0.000000,,15.00,12.00,30.00,24.00,0.8750,person,0,detect/test@1,3\r\n"
+              "0,0.000000,,0.00,0.00,20.00,16.00,0.1235,\"car, \"\"blue\"\"\",1,detect/test@1,\r\n"
+              "4,0.400000,,16.33,12.00,30.00,24.00,0.8750,person,0,detect/test@1,3\r\n"
+              "4,0.400000,,0.00,4.00,20.00,16.00,0.1235,person,0,detect/test@1,\r\n");
+}
+
+TEST(Tracks, HoldEachTrackFromItsFirstFrameToItsLastAndFitTheirSchema) {
+    const Folder folder;
+    const std::string path = joined("tracks", make_stream(60, 48, {5, 6}), folder);
+    kit::expect_valid("tracks.schema.json", path);
+    const auto json = nlohmann::json::parse(*files::read(path));
+    EXPECT_EQ(json["stream"]["name"], "клип 監視 \"1\".mp4");
+    ASSERT_EQ(json["tracks"].size(), 1u) << "boxes without a track are not in it";
+    const auto& track = json["tracks"][0];
+    EXPECT_EQ(track["track"], 3);
+    EXPECT_EQ(track["class"], "person");
+    EXPECT_EQ(track["model"], "detect/test@1");
+    EXPECT_EQ(track["first_frame"], 0);
+    EXPECT_EQ(track["last_frame"], 8);
+    EXPECT_DOUBLE_EQ(track["last_s"], 0.8);
+    ASSERT_EQ(track["boxes"].size(), 3u);
+    EXPECT_EQ(track["boxes"][1]["frame"], 4);
+    EXPECT_DOUBLE_EQ(track["boxes"][1]["x"], 16.33);
+}
+
+TEST(Tracks, EmptyRunFitsItsSchema) {
+    const Folder folder;
+    kit::expect_valid("tracks.schema.json", joined("tracks", make_stream(64, 48, {}), folder));
+}
+
+TEST(Mot, HasTheTracksOfEveryFrameFromOne) {
+    const Folder folder;
+    EXPECT_EQ(*files::read(joined("mot", make_stream(60, 48, {3, 3}), folder)),
+              "1,3,15.00,12.00,30.00,24.00,0.8750,-1,-1,-1\n"
+              "5,3,16.33,12.00,30.00,24.00,0.8750,-1,-1,-1\n");
+}
+
+TEST(Mot, FramesBetweenSamplesAreInIt) {
+    const Folder folder;
+    const auto made = make_stream(60, 48, {2});
+    const auto& mot = kit::exporter_named("mot");
+    const std::string part = folder / "0";
+    auto writer = mot.open_part({made.spec, made.stream, made.rows[0]}, part);
+    ASSERT_TRUE(writer);
+    const std::vector<schema::Box> boxes{{1, 2, 3, 4, 0.5f, 0, 0, 7}};
+    for (const std::int64_t f : {0, 1})
+        ASSERT_TRUE((*writer)->add({nullptr, f, 500 + f * 100, 100, f == 0, boxes}));
+    ASSERT_TRUE((*writer)->finish());
+    const std::vector parts{part};
+    ASSERT_TRUE(
+        mot.join({made.spec, made.stream, made.rows, parts, made.alerts, "", true}, folder.make("out")));
+    EXPECT_EQ(*files::read(folder / "out/mot.txt"),
+              "1,7,1.00,2.00,3.00,4.00,0.5000,-1,-1,-1\n"
+              "2,7,1.00,2.00,3.00,4.00,0.5000,-1,-1,-1\n");
+}
+
+TEST(Mot, WithoutATrackerItIsAFileOfDetections) {
+    const Folder folder;
+    auto made = make_stream(60, 48, {1});
+    made.spec.tracker.kind = "none";
+    EXPECT_EQ(*files::read(joined("mot", made, folder)),
+              "1,-1,15.00,12.00,30.00,24.00,0.8750,-1,-1,-1\n"
+              "1,-1,0.00,0.00,20.00,16.00,0.1235,-1,-1,-1\n");
+}
+
+TEST(Coco, HasImagesAnnotationsAndCategories) {
+    const Folder folder;
+    auto made = make_stream(60, 48, {6});
+    made.spec.pools.push_back(made.spec.pools[0]);
+    made.spec.pools[1].classes = {"dog", "person"};
+    const auto json = nlohmann::json::parse(*files::read(joined("coco", made, folder)));
+    ASSERT_EQ(json["images"].size(), 3u);
+    EXPECT_EQ(json["images"][2],
+              nlohmann::json::parse(
+                  R"({"id":3,"width":60,"height":48,"file_name":"000004.jpg","frame":4,"time_s":0.4})"));
+    ASSERT_EQ(json["annotations"].size(), 4u);
+    EXPECT_EQ(
+        json["annotations"][2],
+        nlohmann::json::parse(
+            R"({"id":3,"image_id":3,"category_id":1,"bbox":[16.33,12.0,30.0,24.0],"area":720.0,"iscrowd":0,"score":0.875,"track_id":3})"));
+    EXPECT_FALSE(json["annotations"][3].contains("track_id"));
+    ASSERT_EQ(json["categories"].size(), 4u) << "person is one category, whoever finds it";
+    EXPECT_EQ(json["categories"][1]["id"], 2);
+    EXPECT_EQ(json["categories"][1]["name"], "car, \"blue\"");
+    EXPECT_EQ(json["categories"][3]["name"], "dog");
+}
+
+TEST(Coco, NamesThePicturesOfAFolder) {
+    const Folder folder;
+    auto made = make_stream(64, 48, {3});
+    made.stream.source = "images";
+    made.stream.names = {"a.jpg", "b.jpg", "c.jpg"};
+    const auto json = nlohmann::json::parse(*files::read(joined("coco", made, folder)));
+    EXPECT_EQ(json["images"][1]["file_name"], "c.jpg");
 }
 
 TEST(Webvtt, CountsHoldUntilTheNextDetectedFrameAndMarkupIsEscaped) {

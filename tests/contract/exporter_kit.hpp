@@ -102,11 +102,11 @@ inline Made make_stream(int width, int height, const std::vector<int>& chunks) {
     return m;
 }
 
-// Frame 4k shows two boxes, frame 4k + 2 none; odd frames were not looked at.
+// Frame 4k shows two boxes, the first of them track 3, frame 4k + 2 none; odd frames were not looked at.
 inline std::vector<schema::Box> boxes_of(const Made& m, std::int64_t frame) {
     if (frame % 4 != 0) return {};
     const auto w = float(m.stream.width), h = float(m.stream.height), at = float(frame);
-    return {{w / 4 + at / 3, h / 4, w / 2, h / 2, 0.875f, 0, 0},
+    return {{w / 4 + at / 3, h / 4, w / 2, h / 2, 0.875f, 0, 0, 3},
             {0, at, w / 3, h / 3, 0.123456f, frame / 4 % 2 == 0 ? 1 : 0, 0}};
 }
 

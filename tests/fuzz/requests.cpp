@@ -1,8 +1,10 @@
 // What a client sends, as far as it comes before a broker's state: the map, and a submit's parameters, which
 // are resolved by the pipelines and presets of the program.
 #include "common/bus/socket.hpp"
+#include "common/camera_json.hpp"
 #include "common/model/manifest.hpp"
 #include "common/pipeline.hpp"
+#include "common/zone_json.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace sl::fuzz {
@@ -24,6 +26,14 @@ std::vector<Bytes> seeds() {
            {"sample_fps", 5},
            {"crop", {0.1, 0.1, 0.5, 0.5}},
            {"rules", {{{"name", "r"}, {"classes", {"person"}}, {"min_score", 0.5}}}}}}},
+        {{"type", "camera_set"},
+         {"camera", "gate"},
+         {"url", "rtsp://10.0.0.9/s"},
+         {"labels", {{"site", "n"}}},
+         {"motion", {{"on", true}, {"threshold", 0.01}}},
+         {"params", {{"confidence", 0.4}}},
+         {"zone", {{"name", "z"}, {"points", {{0, 0}, {1, 0}, {1, 1}}}}},
+         {"rule", {{"name", "r"}, {"zone", "z"}, {"kind", "enter"}}}},
         {{"type", "prune"}, {"older_than_s", 60}, {"state", "failed"}, {"dry_run", true}}};
     std::vector<Bytes> all;
     for (const auto& r : requests) all.push_back(Json::to_msgpack(r));
@@ -57,6 +67,14 @@ void run(View bytes) {
         const auto at = body.find(key);
         return at != body.end() && at->is_string() ? at->get<std::string>() : std::string(otherwise);
     };
+    schema::Camera camera;
+    if (lay_camera(body, camera)) {
+        schema::Camera again;
+        check(bool(lay_camera(camera_json(camera), again)) && again == camera,
+              "a camera's JSON is the camera");
+    }
+    if (const auto zone = body.find("zone"); zone != body.end()) (void)zone_from_json(*zone);
+    if (const auto rule = body.find("rule"); rule != body.end()) (void)rule_from_json(*rule);
     const auto params = body.find("params");
     schema::JobSpec spec;
     const auto ok =

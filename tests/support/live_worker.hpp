@@ -75,7 +75,7 @@ public:
     template <typename T>
     void say(const T& message, schema::Bytes payload = {}) {
         auto e = bus::Envelope::make(message);
-        if (!payload.empty()) e = std::move(e).with(std::move(payload));
+        if (!payload.empty()) e.payload.push_back(bus::to_frame(std::move(payload)));
         const std::lock_guard lock(mutex_);
         out_.push_back(std::move(e));
     }

@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.environ["SIGHTLINE_SOURCE_DIR"], "tests/support"))
 import fleet as kit  # noqa: E402  pylint: disable=wrong-import-position
 
-FILES = ["detections.csv", "detections.json", "detections.vtt", "sheet.png", "video.mp4"]
+FILES = ["detections.csv", "detections.json", "detections.vtt", "sheet.png", "tracks.json", "video.mp4"]
 
 
 def alerts_of(events, job):

@@ -196,8 +196,9 @@ class Hosts:
             return None
 
     def members(self):
-        """{pid: worker} as the broker tells them."""
-        return {w["pid"]: w for pool in self.client.request(type="pools")["pools"] for w in pool["workers"]}
+        """{pid: worker} as the broker tells them, for batch work."""
+        return {w["pid"]: w for pool in self.client.request(type="pools")["pools"] for w in pool["workers"]
+                if not pool["stage"].startswith("live/")}
 
     def process(self, name):
         return next(p for p in reversed(self.processes) if p.name == name)

@@ -62,7 +62,7 @@ class TwoFleets(kit.FleetTest):
             told = {e["job"] for e in fleet.log("job.")}
             self.assertIn(mine, told)
             self.assertNotIn(theirs, told)
-            self.assertEqual(sum(len(p["workers"]) for p in fleet.request("pools")["pools"]), 5)
+            self.assertEqual(len(fleet.members()), 5)
         return jobs
 
     def test_on_the_same_stores(self):

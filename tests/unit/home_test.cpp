@@ -121,7 +121,7 @@ TEST_F(HomeTest, AsksForEverythingThenGathersStepsRendersCommits) {
     const auto item = home.take_item(token);
     ASSERT_TRUE(item);
     EXPECT_EQ(item->packets.size(), 3u);
-    EXPECT_EQ(item->detections.frames.size(), 2u);
+    EXPECT_EQ(item->stepped.tracked.frames.size(), 2u);
     home.rendered(token, std::pair{std::vector<schema::Part>{{"video", "p", 1, "f"}}, schema::Counters{}},
                   bus);
     EXPECT_EQ(bus.last("done").message.as<schema::Done>()->parts.size(), 1u);
@@ -217,13 +217,29 @@ TEST_F(HomeTest, MoreDetectionsThanAChunkMayHaveFailItWithARemedy) {
     source(token);
     schema::DetectionsMessage m;
     m.token = token;
-    m.detections.frames = {{0, 0, std::vector<schema::Box>(200'000)}};
+    m.detections.frames = {{0, 0, std::vector<schema::Box>(200'000, {1, 2, 3, 4, 0.5f, 0, 0})}};
     auto e = bus::Envelope::make(m);
     home.intercept(e, bus);
     EXPECT_EQ(bus.count("gathered"), 0u);
     const auto fail = bus.last("fail").message.as<schema::Fail>();
     EXPECT_EQ(fail->code, "INVALID_PARAMS");
     EXPECT_NE(fail->message.find("max_boxes"), std::string::npos);
+}
+
+TEST_F(HomeTest, WeakDetectionsMakeRoomForTheOthers) {
+    expect_chunk(1);
+    source(token);
+    schema::DetectionsMessage m;
+    m.token = token;
+    m.detections.frames = {{0, 0, std::vector<schema::Box>(200'000, {1, 2, 3, 4, 0.2f, 0, 0})}};
+    m.detections.frames[0].boxes[7].score = 0.5f;
+    auto e = bus::Envelope::make(m);
+    home.intercept(e, bus);
+    ASSERT_EQ(bus.count("gathered"), 1u);
+    const auto d = schema::decode<schema::Detections>(bus.last("gathered").message.part(0), "detections");
+    ASSERT_TRUE(d);
+    ASSERT_EQ(d->frames[0].boxes.size(), 1u);
+    EXPECT_EQ(d->frames[0].boxes[0].score, 0.5f);
 }
 
 TEST_F(HomeTest, RecordedDetectionsAreNotAskedForAgain) {

@@ -98,13 +98,16 @@ TEST(Scan, CutsByBytesToo) {
     EXPECT_THAT(scan->stream.recut_reason, testing::HasSubstr("chunks over"));
 }
 
-TEST(Scan, SampledFramesDoNotDependOnWhereChunksEnd) {
+class ScanSampling : public testing::TestWithParam<Sampling> {};
+
+TEST_P(ScanSampling, SampledFramesDoNotDependOnWhereChunksEnd) {
+    const Sampling sampling = GetParam();
     for (const auto* name : {"vfr.mp4", "open_gop.ts", "bframes.mp4"}) {
         std::vector<std::int64_t> expected;
         for (const double min_s : {0.1, 1.0, 2.0, 100.0}) {
             auto options = quick();
             options.min_chunk_s = min_s;
-            options.sampling = 4;
+            options.sampling = sampling;
             const auto scan = scan_file(clip_path(name), options);
             ASSERT_TRUE(scan) << scan.error().text();
             auto cutter = Cutter::open(clip_path(name), scan->stream);
@@ -114,7 +117,7 @@ TEST(Scan, SampledFramesDoNotDependOnWhereChunksEnd) {
                 const auto bytes = (*cutter)->cut(row);
                 ASSERT_TRUE(bytes) << bytes.error().text();
                 std::int64_t here = 0;
-                const auto report = decode_chunk(scan->stream, row, 4, *bytes, [&](const Decoded& d) {
+                const auto report = decode_chunk(scan->stream, row, sampling, *bytes, [&](const Decoded& d) {
                     if (d.sampled) sampled.push_back(d.ordinal), ++here;
                     return true;
                 });
@@ -125,10 +128,20 @@ TEST(Scan, SampledFramesDoNotDependOnWhereChunksEnd) {
             if (expected.empty()) expected = sampled;
             EXPECT_EQ(sampled, expected) << name << " with chunks of " << min_s << " s";
         }
+        if (sampling.every > 0) {
+            for (std::size_t i = 0; i < expected.size(); ++i)
+                EXPECT_EQ(expected[i], std::int64_t(i) * sampling.every) << name;
+            continue;
+        }
         EXPECT_GE(expected.size(), 12u) << name;
         EXPECT_LE(expected.size(), 21u) << name;
     }
 }
+INSTANTIATE_TEST_SUITE_P(Grids, ScanSampling, testing::Values(Sampling(4), Sampling(0, 7), Sampling(4, 3)),
+                         [](const auto& row) {
+                             return "fps" + std::to_string(int(row.param.fps)) + "every" +
+                                    std::to_string(row.param.every);
+                         });
 
 TEST(Scan, CutterRefusesAFileThatChanged) {
     const std::string path = test::scratch() + "/changing.mp4";

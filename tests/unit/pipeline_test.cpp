@@ -53,6 +53,8 @@ TEST_F(PipelineTest, DefaultsAreThoseOfTheJobSpec) {
     EXPECT_EQ(s->sample_fps, plain.sample_fps);
     EXPECT_EQ(s->max_boxes, plain.max_boxes);
     EXPECT_EQ(s->exporters, plain.exporters);
+    EXPECT_EQ(s->tracker, plain.tracker);
+    EXPECT_EQ(s->sample_every, 0);
     EXPECT_EQ(s->video_preset, plain.video_preset);
     EXPECT_EQ(s->video_crf, plain.video_crf);
     EXPECT_THAT(s->operations, IsEmpty());
@@ -74,6 +76,24 @@ TEST_F(PipelineTest, ParametersLieOverThePreset) {
     EXPECT_THAT(s->classes, ElementsAre("person"));
     ASSERT_EQ(s->pools.size(), 2u);
     EXPECT_EQ(s->pools[1].name, "detect/hog_people@1");
+}
+
+TEST_F(PipelineTest, SamplingAndTrackerAreTakenOver) {
+    const auto s = spec("default", {{"sample_fps", -1},
+                                    {"sample_every", 3},
+                                    {"annotate.tracker", "sort"},
+                                    {"track_high", 0.6},
+                                    {"track_low", 0.2},
+                                    {"track_keep_s", 5}});
+    ASSERT_TRUE(s) << s.error().text();
+    EXPECT_EQ(s->sample_fps, 10) << "auto";
+    EXPECT_EQ(s->sample_every, 3);
+    EXPECT_EQ(s->tracker.kind, "sort");
+    EXPECT_EQ(s->tracker.high, 0.6);
+    EXPECT_EQ(s->tracker.low, 0.2);
+    EXPECT_EQ(s->tracker.keep_s, 5);
+    EXPECT_THAT(spec("default", {{"track_high", 0.2}, {"track_low", 0.3}}).error().message,
+                testing::HasSubstr("track_low is above track_high"));
 }
 
 TEST_F(PipelineTest, TranscodeHasNoPoolsAndNoRules) {

@@ -21,7 +21,7 @@ struct Clip {
     schema::JobSpec spec;
     media::Scan scan;
     std::vector<schema::Bytes> packed;
-    std::vector<schema::Detections> found;
+    std::vector<Stepped> stepped;
     std::vector<schema::StreamState> before;
 };
 
@@ -41,6 +41,7 @@ protected:
         clip->path = path;
         auto& spec = clip->spec;
         spec.job = "01JOB";
+        spec.tracker.kind = "none";  // the box jumps: it is held
         spec.sample_fps = 2;
         spec.video_preset = "ultrafast";
         spec.video_crf = 10;
@@ -48,7 +49,7 @@ protected:
         spec.pools[0].name = "detect/test@1";
         spec.pools[0].classes = {"person", "bicycle", "car"};
         media::ScanOptions options;
-        options.sample_fps = 2;
+        options.sampling = 2;
         auto scanned = media::scan_file(path, options);
         ASSERT_TRUE(scanned) << scanned.error().text();
         clip->scan = std::move(*scanned);
@@ -69,8 +70,8 @@ protected:
             ASSERT_TRUE(report) << report.error().text();
             clip->packed.push_back(std::move(*packed));
             clip->before.push_back(state);
-            state.last = found.frames.back();
-            clip->found.push_back(std::move(found));
+            clip->stepped.push_back(step(spec, clip->scan.stream, state, found));
+            state = clip->stepped.back().next;
         }
     }
     static void TearDownTestSuite() { clip.reset(); }
@@ -86,7 +87,7 @@ protected:
         std::size_t chunk, const std::string& dir, const schema::JobSpec& spec,
         const std::string& stem = "0.1-7", const std::function<bool()>& stop = [] { return false; }) const {
         const ChunkContext context{spec, clip->scan.stream, clip->scan.rows[chunk]};
-        return render_chunk(context, clip->packed[chunk], clip->before[chunk], clip->found[chunk], dir,
+        return render_chunk(context, clip->packed[chunk], clip->before[chunk], clip->stepped[chunk], dir,
                             "parts", stem, stop);
     }
 
@@ -131,7 +132,7 @@ TEST_F(Render, EveryFrameIsCounted) {
     for (const auto& [reason, frames] : c.dropped) dropped += frames;
     EXPECT_EQ(c.read, clip->scan.rows[0].frames);
     EXPECT_EQ(c.read, c.annotated + dropped);
-    EXPECT_EQ(c.detected, std::int64_t(clip->found[0].frames.size()));
+    EXPECT_EQ(c.detected, std::int64_t(clip->stepped[0].tracked.frames.size()));
     EXPECT_EQ(c.boxes, c.detected);
     EXPECT_EQ(c.alerts, 0);
 }
@@ -146,7 +147,7 @@ TEST_F(Render, DamagedPacketsAreDroppedAndCounted) {
         const auto data = view->packets[i].data;
         std::fill_n(damaged.begin() + (data.data() - clip->packed[0].data()), data.size(), std::uint8_t(0));
     }
-    const auto done = render_chunk(context, damaged, clip->before[0], clip->found[0], folder.make("parts"),
+    const auto done = render_chunk(context, damaged, clip->before[0], clip->stepped[0], folder.make("parts"),
                                    "parts", "0.1-1", [] { return false; });
     ASSERT_TRUE(done) << done.error().text();
     const schema::Counters& c = done->counters;
@@ -177,8 +178,8 @@ TEST_F(Render, BoxesAreHeldBetweenSamplesAndAcrossChunks) {
     const auto cutter = media::Cutter::open(out + "/" + joined->path, scan->stream);
     ASSERT_TRUE(cutter);
     std::vector<std::int64_t> detected;
-    for (const auto& found : clip->found)
-        for (const auto& frame : found.frames) detected.push_back(frame.frame);
+    for (const auto& stepped : clip->stepped)
+        for (const auto& frame : stepped.tracked.frames) detected.push_back(frame.frame);
     std::int64_t seen = 0;
     for (const auto& row : scan->rows) {
         const auto packed = (*cutter)->cut(row);

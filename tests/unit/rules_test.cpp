@@ -283,6 +283,10 @@ TEST_F(PlaceTest, UpdatesComeWhileItLasts) {
     EXPECT_EQ(alerts_[2].update, 2);
     EXPECT_EQ(alerts_[2].key(), alerts_[0].alert + ":update2");
     EXPECT_THAT(alerts_[2].trace, ElementsAre("lasts for 0.4 s"));
+    walked({110, 110, 120, 130, 140, 0, 0, 0});
+    ASSERT_EQ(alerts_.size(), 3u);
+    EXPECT_EQ(alerts_[1].box, at(130, 50, 4)) << "where it is now";
+    EXPECT_EQ(alerts_[2].box, at(140, 50, 4)) << "where it was seen last";
 }
 
 TEST_F(PlaceTest, CooldownIsOfTheRuleAndClass) {

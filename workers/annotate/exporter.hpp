@@ -31,7 +31,7 @@ struct AnnotatedFrame {
     std::int64_t pts = 0;
     std::int64_t duration = 0;
     bool sampled = false;                // boxes were detected on this very frame
-    std::span<const schema::Box> boxes;  // detected here, or held from the last sample
+    std::span<const schema::Box> boxes;  // detected here, or on their way between two samples (shown.hpp)
 };
 
 // Writes one part: frames are added in order, then finish. The file is complete (and fsynced) at `path`
@@ -55,8 +55,8 @@ struct JoinContext {
 
 // One file of the result, as the manifest lists it.
 struct Output {
-    std::string type;  // "json" "csv" "vtt" "video" "png"
-    std::string role;  // "detections" "annotated_video" "contact_sheet"
+    std::string type;  // "json" "csv" "vtt" "txt" "video" "png"
+    std::string role;  // "detections" "tracks" "annotated_video" "contact_sheet"
     std::string
         path;  // file name inside the stream's folder; empty: nothing was written, meta.reason says why
     std::string
@@ -66,7 +66,7 @@ struct Output {
 struct ExporterPlugin {
     const char* name;  // "video"
     const char* help;
-    const char* part_kind;  // exporters of the same kind share one part ("result" for json, csv, webvtt)
+    const char* part_kind;  // exporters of the same kind share one part ("result" for json, csv, …)
     const char* part_ext;   // file name ending of the part
     bool needs_pixels;      // add() looks at frame.picture
     Result<std::unique_ptr<PartWriter>> (*open_part)(const ChunkContext& context, const std::string& path);

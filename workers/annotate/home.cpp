@@ -186,9 +186,8 @@ void Home::check_full(Gather& g, worker::BusApi& api) {
     if (payload[0].size() > max_detections_bytes) {
         // Weak boxes are for the tracker alone: it can do without them.
         for (auto& frame : d.frames)
-            std::erase_if(frame.boxes, [&](const schema::Box& b) {
-                return b.score < float(g.lease.spec.confidence);
-            });
+            std::erase_if(frame.boxes,
+                          [&](const schema::Box& b) { return b.score < float(g.lease.spec.confidence); });
         payload[0] = schema::encode(d);
     }
     if (payload[0].size() > max_detections_bytes)
@@ -242,8 +241,8 @@ void Home::on_answer(const Token& token, const schema::Answer& answer, bus::Enve
 }
 
 // The step is done here on the bus thread on purpose: it takes milliseconds (bench/tracking; what a frame may
-// cost is bounded in tracker.cpp), while behind the work thread's renders it would hold up every later chunk of
-// the stream.
+// cost is bounded in tracker.cpp), while behind the work thread's renders it would hold up every later chunk
+// of the stream.
 void Home::take_turn(Gather& g, bus::Envelope& e, worker::BusApi& api) {
     auto before = schema::decode<schema::StreamState>(e.part(0), "stream state");
     auto detections = schema::decode<schema::Detections>(e.part(1), "detections");

@@ -20,8 +20,8 @@ struct Rendered {
 // The plug-ins that spec.exporters names, in that order; invalid_argument lists what there is.
 Result<std::vector<const ExporterPlugin*>> chosen_exporters(const schema::JobSpec& spec);
 
-// `packed`: the chunk's packets (media::decode_chunk). `before`: the state before the chunk, `stepped` the step
-// from it (shown.hpp says what frames between the detected ones show).
+// `packed`: the chunk's packets (media::decode_chunk). `before`: the state before the chunk, `stepped` the
+// step from it (shown.hpp says what frames between the detected ones show).
 //
 // Parts are {parts_dir}/{stem}.{ending}, written under a temporary name, fsynced, renamed; parts_rel is the
 // same folder as Part.path names it. The folder must exist: not_found means that the job was swept.

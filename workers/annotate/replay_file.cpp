@@ -40,9 +40,9 @@ Result<Replay> read_replay(const std::string& path) {
             if (head->version != 1) return none("version " + std::to_string(head->version) + " is not known");
             out.head = std::move(*head);
         } else {
-            auto part = schema::decode<schema::Detections>(rest.first(length), "the detections");
-            if (!part) return none(part.error().message);
-            for (auto& frame : part->frames) out.detections.frames.push_back(std::move(frame));
+            auto frame = schema::decode<schema::FrameBoxes>(rest.first(length), "a frame");
+            if (!frame) return none(frame.error().message);
+            out.detections.frames.push_back(std::move(*frame));
         }
         rest = rest.subspan(length);
     }

@@ -8,10 +8,10 @@ namespace {
 
 class ResultWriter final : public PartWriter {
 public:
-    explicit ResultWriter(std::string path) : path_(std::move(path)) {}
+    ResultWriter(std::string path, bool all) : path_(std::move(path)), all_(all) {}
 
     Result<void> add(const AnnotatedFrame& frame) override {
-        if (frame.sampled)
+        if (frame.sampled || all_)
             detections_.frames.push_back(
                 {frame.ordinal, frame.pts, {frame.boxes.begin(), frame.boxes.end()}});
         return {};
@@ -23,13 +23,18 @@ public:
 
 private:
     const std::string path_;
+    const bool all_;
     schema::Detections detections_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<PartWriter>> open_result_part(const ChunkContext&, const std::string& path) {
-    return std::unique_ptr<PartWriter>(std::make_unique<ResultWriter>(path));
+    return std::unique_ptr<PartWriter>(std::make_unique<ResultWriter>(path, false));
+}
+
+Result<std::unique_ptr<PartWriter>> open_shown_part(const ChunkContext&, const std::string& path) {
+    return std::unique_ptr<PartWriter>(std::make_unique<ResultWriter>(path, true));
 }
 
 Result<void> for_each_result(const JoinContext& context,

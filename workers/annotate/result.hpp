@@ -1,5 +1,6 @@
-// The part that json, csv and webvtt share (kind "result"): the detected frames of one chunk, one packed
-// schema::Detections. Frames between samples are not in it.
+// The part that json, csv, webvtt, tracks and coco share (kind "result"): the detected frames of one chunk,
+// one packed schema::Detections. Frames between samples are only in the part of mot (kind "shown"), which is
+// built alike.
 #pragma once
 
 #include <functional>
@@ -13,9 +14,13 @@ namespace sl::annotate {
 inline constexpr const char* result_kind = "result";
 inline constexpr const char* result_ext = "result.msgpack";
 
-Result<std::unique_ptr<PartWriter>> open_result_part(const ChunkContext& context, const std::string& path);
+inline constexpr const char* shown_kind = "shown";
+inline constexpr const char* shown_ext = "shown.msgpack";
 
-// Every detected frame of the finished chunks, in order; one part in memory at a time.
+Result<std::unique_ptr<PartWriter>> open_result_part(const ChunkContext& context, const std::string& path);
+Result<std::unique_ptr<PartWriter>> open_shown_part(const ChunkContext& context, const std::string& path);
+
+// Every frame in the parts of the finished chunks, in order; one part in memory at a time.
 Result<void> for_each_result(const JoinContext& context,
                              const std::function<void(const schema::FrameBoxes&)>& each);
 

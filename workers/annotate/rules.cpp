@@ -333,7 +333,7 @@ private:
                          (c.kind != Kind::count || std::int64_t(counted_.size()) > c.rule->limit);
         const bool out = sight ? !sight->inside : is_class;
         const std::int64_t track = sight ? sight->box.track : key.first;
-        if (s.incident) settle(c, s, hit);
+        if (s.incident) settle(c, s, hit ? sight : nullptr);
 
         if (hit) {
             const bool again = s.held != INT64_MIN && s.run == 0 && pts_ - s.held <= c.debounce;
@@ -465,11 +465,14 @@ private:
         if (!c.plain) s.incident = Incident{alert, name, box, pts_, pts_, pts_, 0};
     }
 
-    // Carries on with an open incident, or ends it.
-    void settle(const Compiled& c, Subject& s, bool hit) {
+    // Carries on with an open incident, or ends it. `hit`: who fulfils its condition; null: nobody.
+    void settle(const Compiled& c, Subject& s, const Sight* hit) {
         Incident& incident = *s.incident;
         const bool event = c.kind == Kind::line || c.kind == Kind::exit;
-        if (hit && !event) incident.held = pts_;
+        if (hit && !event) {
+            incident.held = pts_;
+            incident.box = hit->box;
+        }
         const std::int64_t absent = pts_ - incident.held;
         if ((event || !hit) && (absent >= c.debounce || absent < 0)) {
             end(*c.rule, incident,

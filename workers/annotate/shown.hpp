@@ -1,7 +1,7 @@
 // What each frame of a chunk shows. A detected frame: what was found on it. A frame between two samples: the
-// boxes of the one before, each on its way to where its track is on the next, or held if it is not there. Behind
-// the chunk's last sample a track goes on as fast as it was. In a folder of pictures a frame shows its own boxes
-// or none. A function of S[s] and D[s] alone.
+// boxes of the one before, each on its way to where its track is on the next, or held if it is not there.
+// Behind the chunk's last sample a track goes on as fast as it was. In a folder of pictures a frame shows its
+// own boxes or none. A function of S[s] and D[s] alone.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace sl::annotate {
 
 class Shown {
 public:
-    // `before`: the last detected frame before the chunk. `stepped`: the chunk's own step. Both must outlive it.
+    // `before`: the last detected frame before the chunk. `stepped`: the chunk's own step. Both must outlive
+    // it.
     Shown(const ChunkContext& context, const schema::FrameBoxes& before, const Stepped& stepped);
 
     // The frame with this ordinal, which rises from call to call. True: it is a detected one.

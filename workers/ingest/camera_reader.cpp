@@ -228,7 +228,10 @@ public:
           camera_(std::move(camera)) {
         status_.report.state = "connecting";
         status_.report.url = without_credentials(camera_.url);
-        thread_ = std::thread([this] { run(); });
+        thread_ = std::thread([this, name = "camera." + camera_.camera] {
+            name_thread(name);
+            run();
+        });
     }
 
     void update(schema::Camera camera) {

@@ -1,7 +1,6 @@
 // replay: replay.msgpack, from which `sightline replay` decides tracks and rules again (replay_file.hpp).
 #include <nlohmann/json.hpp>
 
-#include "common/files.hpp"
 #include "schema/codec.hpp"
 #include "workers/annotate/out_file.hpp"
 #include "workers/annotate/replay_file.hpp"
@@ -13,13 +12,12 @@ namespace {
 Result<Output> join(const JoinContext& context, const std::string& out_dir) {
     auto out = OutFile::create(out_dir + "/replay.msgpack");
     if (!out) return out.error();
-    append_record(*out,
-                  schema::encode(ReplayHead{1, context.stream, context.spec.pools, context.spec.confidence}));
-    for (const std::string& path : context.parts) {
-        const auto part = files::read(path);
-        if (!part) return part.error();
-        append_record(*out, {part->begin(), part->end()});
-    }
+    schema::StreamInfo stream = context.stream;
+    stream.input = stream.recut = {};  // where it lay, and the job's id in it
+    append_record(*out, schema::encode(ReplayHead{1, stream, context.spec.pools, context.spec.confidence}));
+    const auto read = for_each_result(
+        context, [&](const schema::FrameBoxes& frame) { append_record(*out, schema::encode(frame)); });
+    if (!read) return read.error();
     const auto done = out->finish();
     if (!done) return done.error();
     return Output{"msgpack", "replay", "replay.msgpack",
