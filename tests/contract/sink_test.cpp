@@ -616,7 +616,7 @@ TEST(Hikvision, HeartbeatWhileThereIsNothingToSay) {
     auto sink = open("hikvision", with(host.options(), {{"heartbeat_s", 5}}));
     EXPECT_EQ(sink->idle_every(), std::chrono::seconds(5));
     sink->idle();
-    EXPECT_EQ(host.lines(), std::vector<json>{{{"heartbeat", true}}});
+    EXPECT_EQ(host.lines(), (std::vector<json>{{{"heartbeat", true}}}));
     EXPECT_EQ(open("hikvision", with(host.options(), {{"heartbeat_s", 0}}))->idle_every().count(), 0);
 }
 

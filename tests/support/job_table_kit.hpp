@@ -21,7 +21,9 @@ class Kit {
 public:
     explicit Kit(std::vector<OutboxOptions::Target> targets = {{"log", "log", {}}}) {
         alerts.targets = std::move(targets);
-        (*this)([&](Journal& j) { table.deliver_to(alerts, j); });
+        Journal j;
+        table.deliver_to(alerts, j);
+        keep(j);
     }
 
     JobTable table{1, {}};
