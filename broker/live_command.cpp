@@ -164,7 +164,6 @@ private:
         const auto begun = Clock::now();
         auto look_at = begun;
         std::string since;
-        bool streamed = false;
         json now;
         while (true) {
             if (auto e = threads.error()) return *e;
@@ -174,7 +173,6 @@ private:
                 auto reply = client.request({{"type", "camera"}, {"camera", camera}});
                 if (reply) {
                     now = (*reply)["camera"];
-                    streamed |= now.value("state", "") == "streaming";
                     status(now);
                 }
             }
@@ -191,7 +189,7 @@ private:
             fmt::format("{} frames looked at, {} detected, {} still, {} alerts; dropped {}",
                         counters.value("read", 0), counters.value("detected", 0), now.value("gated", 0),
                         counters.value("alerts", 0), counters.value("dropped", json::object()).dump()));
-        if (streamed) return int(cli::exit_ok);
+        if (now.value("captured", 0) > 0) return int(cli::exit_ok);
         return Error{Errc::unavailable,
                      "cannot show " + now.value("url", o_.url) + ": " +
                          (now.value("message", "").empty() ? "no picture came" : now.value("message", "")),

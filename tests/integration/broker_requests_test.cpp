@@ -49,17 +49,19 @@ protected:
         std::filesystem::remove_all(folder);
     }
     Json ask(Json body) {
-        const auto bytes = Json::to_msgpack(body);
-        client.send(zmq::buffer(schema::protocol_id.data(), schema::protocol_id.size()),
-                    zmq::send_flags::sndmore);
-        client.send(zmq::buffer(bytes));
+        std::vector<zmq::message_t> request;
+        request.emplace_back(schema::protocol_id.data(), schema::protocol_id.size());
+        request.push_back(bus::to_frame(Json::to_msgpack(body)));
+        EXPECT_TRUE(bus::send(client, request));
         zmq::pollitem_t p{client.handle(), 0, ZMQ_POLLIN, 0};
         zmq::poll(&p, 1, std::chrono::seconds(60));
-        zmq::message_t protocol, reply;
-        EXPECT_TRUE(client.recv(protocol, zmq::recv_flags::dontwait));
-        EXPECT_TRUE(client.recv(reply, zmq::recv_flags::dontwait));
-        const auto* data = static_cast<const std::uint8_t*>(reply.data());
-        return Json::from_msgpack(data, data + reply.size());
+        const auto reply = bus::receive(client);
+        if (!reply || reply->size() != 2) {
+            ADD_FAILURE() << "no answer to " << body.dump();
+            return {};
+        }
+        const auto* data = reply->back().data<std::uint8_t>();
+        return Json::from_msgpack(data, data + reply->back().size());
     }
     Json submit(const std::string& name, int priority = 0) {
         return ask({{"type", "submit"},

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "broker/cli/cli.hpp"
+#include "common/ids.hpp"
 #include "tests/support/fake_broker.hpp"
 
 namespace sl::cli {

@@ -387,7 +387,7 @@ TEST(LoopProcess, AnOrderToDieEndsTheProcess) {
             zmq::context_t context;
             auto router = bus::make_socket(context, bus::Kind::workers_router);
             if (!bus::bind(router, options.brokers[0] + ".workers")) std::_Exit(1);
-            const std::jthread broker([&] {
+            std::thread broker([&] {
                 std::optional<std::vector<zmq::message_t>> hello;
                 while (!(hello = bus::receive(router))) std::this_thread::sleep_for(1ms);
                 std::vector<zmq::message_t> frames;
@@ -395,6 +395,7 @@ TEST(LoopProcess, AnOrderToDieEndsTheProcess) {
                 bus::Envelope::make(schema::Die{"die", "over the limit"}).append_to(frames);
                 bus::send(router, frames);
             });
+            broker.detach();  // the process ends without it
             SlowStage stage;
             (void)run_worker(context, stage, options, eventfd(0, 0), 1);
         },

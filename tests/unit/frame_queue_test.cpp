@@ -10,6 +10,7 @@
 #include "common/ids.hpp"
 #include "common/image/picture.hpp"
 #include "common/media/i420.hpp"
+#include "common/media/libav.hpp"
 
 namespace sl::ingest {
 namespace {
