@@ -144,15 +144,18 @@ std::string frames_text(const json& job) {
 std::string alert_line(const json& body) {
     const json box = body.value("box", json::object());
     const std::string kind = body.value("kind", "new");
+    // Of a camera it is told as it happens; in a video the place counts.
+    std::string where = body.value("stream", "");
+    if (body.value("camera", "").empty())
+        where += fmt::format("  {:.1f} s (frame {})", body.value("time_s", 0.0),
+                             body.value("frame", std::int64_t{0}));
     if (kind != "new")  // the incident is told already
-        return fmt::format("alert {}  {}  {:.1f} s (frame {})  {}: {}", kind, body.value("stream", ""),
-                           body.value("time_s", 0.0), body.value("frame", std::int64_t{0}),
-                           body.value("rule", ""), body.value("class_name", ""));
-    return fmt::format("alert  {}  {:.1f} s (frame {})  {}: {} {:.2f} at {:.0f},{:.0f} {:.0f}x{:.0f}",
-                       body.value("stream", ""), body.value("time_s", 0.0),
-                       body.value("frame", std::int64_t{0}), body.value("rule", ""),
-                       body.value("class_name", ""), box.value("score", 0.0), box.value("x", 0.0),
-                       box.value("y", 0.0), box.value("width", 0.0), box.value("height", 0.0));
+        return fmt::format("alert {}  {}  {}: {}", kind, where, body.value("rule", ""),
+                           body.value("class_name", ""));
+    return fmt::format("alert  {}  {}: {} {:.2f} at {:.0f},{:.0f} {:.0f}x{:.0f}", where,
+                       body.value("rule", ""), body.value("class_name", ""), box.value("score", 0.0),
+                       box.value("x", 0.0), box.value("y", 0.0), box.value("width", 0.0),
+                       box.value("height", 0.0));
 }
 
 int job_exit_code(const json& job) {

@@ -29,8 +29,8 @@ struct Options {
     std::vector<std::string> roots;
     std::int32_t slots = 0;  // annotate
     std::int64_t round_ms = 250;
-    std::string supervisor;  // routing id of the supervisor; empty: none
-    mutable Crumb crumb;     // shared with it; written by the work thread
+    std::string supervisor;                     // routing id of the supervisor; empty: none
+    mutable Crumb crumb;                        // shared with it; written by the work thread
     std::map<std::string, std::string> labels;  // see schema::Hello
     bool background = false;                    // the work thread gives way to those of other loops
     // `reload`: can today's configuration be served? On a thread of its own. Null: never.

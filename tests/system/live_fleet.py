@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A fleet with an RTSP camera: its alerts arrive, and go on whoever of the fleet is killed, each told once."""
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.environ["SIGHTLINE_SOURCE_DIR"], "tests/support"))
@@ -85,6 +86,33 @@ class LiveFleet(cameras.LiveTest):
         kinds = [e["kind"] for e in self.fleet.log("camera.gate")]
         self.assertIn("camera.offline", kinds)
         self.assertEqual(kinds[-1], "camera.online")
+
+    def test_a_worker_that_is_told_to_leave_hands_its_lease_over(self):
+        for lease, stage in (("camera", "ingest"), ("watch", "annotate")):
+            self.fleet.worker(stage)
+            pid = self.holder(lease)
+            self.fleet.kill(pid, signal.SIGTERM)
+            kit.eventually(f"{stage} {pid} has left", lambda p=pid: kit.started_at(p) is None, 60)
+            self.alerts_go_on("gate")
+            self.assert_told_once("gate")
+            self.assert_balanced("gate")
+
+    def test_batch_work_goes_on_beside_it(self):
+        kit.clip(os.path.join(self.fleet.media, "a.mp4"), 12)
+        job = self.fleet.submit("a.mp4")
+        self.alerts_go_on("gate")
+        self.succeed(job)
+        self.assert_balanced("gate")
+
+    def test_a_camera_with_labels_waits_for_a_worker_that_has_them(self):
+        self.add("north", "synthetic://?fps=5", fps=2, labels={"site": "north"})
+        self.addCleanup(lambda: self.fleet.request("camera_remove", camera="north"))
+        kit.eventually("it says what it waits for", lambda: any("site=north" in w for w in self.camera("north")["waiting_for"]), 30)
+        process = self.fleet._start("ingest", ["worker", "ingest", "--label", "site=north", "--only", "live"])
+        now = self.streams("north")
+        worker = next(w for p in self.fleet.request("pools")["pools"] for w in p["workers"] if w["worker"] == now["worker"])
+        self.assertEqual(worker["pid"], process.pid)
+        self.assertNotIn(process.pid, self.fleet.members())  # no batch work
 
     def test_rules_change_at_once_and_interrupt_nothing(self):
         connects = self.camera("gate")["connects"]
