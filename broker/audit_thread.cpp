@@ -34,7 +34,7 @@ template <typename Call>
 auto AuditThread::timed(Call call) {
     asked_ = Clock::now().time_since_epoch().count();
     auto result = call();
-    asked_ = 0;
+    if (result) asked_ = 0;  // else once it is said to be away: it must not look back for a moment
     return result;
 }
 
@@ -83,6 +83,7 @@ std::vector<store::LogEntry> AuditThread::fed_after(store::LogId at) {
 bool AuditThread::copy() {
     const auto failed = [&](const Error& e) {
         if (!away_.exchange(true)) log::error("audit_away", "{}", e.text());
+        asked_ = 0;
         behind_ = true;
         const std::lock_guard lock(mutex_);
         why_ = e.message;
@@ -118,6 +119,7 @@ void AuditThread::run() {
         bool all = copy();
         if (all && registry_wanted_) {
             auto registry = timed([&] { return audit_.registry(); });
+            asked_ = 0;
             all = bool(registry);  // not yet: asked again
             if (registry) {
                 registry_wanted_ = false;

@@ -206,7 +206,8 @@ void Outbox::lost(Target& t) {
 void Outbox::report(Target& t, const schema::Delivered& r, std::int64_t at_ns, Journal& j) {
     const auto taken = std::min(std::size_t(std::max(0, r.taken)), t.leased.size());
     std::map<std::size_t, const schema::GivenUp*> dead;
-    for (const auto& d : r.dead) dead[std::size_t(std::max(0, d.index))] = &d;
+    for (const auto& d : r.dead)
+        if (d.index >= 0) dead[std::size_t(d.index)] = &d;
     std::int64_t fine = 0;
     const bool any = t.finished < taken;
     for (; t.finished < taken; ++t.finished) {

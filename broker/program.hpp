@@ -41,7 +41,7 @@ void add_broker(CLI::App& app, cli::Context& context);
 void add_worker(CLI::App& app, cli::Context& context);
 void add_run(CLI::App& app, cli::Context& context);
 void add_replay(CLI::App& app, cli::Context& context);
-void add_sink_test(CLI::App& app, cli::Context& context);  // a subcommand of `sinks`
+void add_sink_test(CLI::App& app, cli::Context& context);    // a subcommand of `sinks`
 void add_camera_test(CLI::App& app, cli::Context& context);  // a subcommand of `cameras`
 void add_live(CLI::App& app, cli::Context& context);
 

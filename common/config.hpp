@@ -84,10 +84,10 @@ struct Alerts {
 };
 // Pictures of alerts, of cameras that want them: JPEG files of one folder.
 struct Snapshots {
-    std::string root;                 // name of a root; empty: the output's
-    std::string path = "snapshots";   // folder below it
-    std::int64_t max_mb = 512;        // then the oldest go
-    std::int64_t max_hours = 72;      // and what is older
+    std::string root;                // name of a root; empty: the output's
+    std::string path = "snapshots";  // folder below it
+    std::int64_t max_mb = 512;       // then the oldest go
+    std::int64_t max_hours = 72;     // and what is older
 };
 struct Log {
     std::string level = "info";   // trace debug info warn error off

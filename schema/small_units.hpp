@@ -1,4 +1,5 @@
-// Messages of small units, many in one (PROTOCOL.md section 5): the unit `noop`, which is nothing but its token.
+// Messages of small units, many in one (PROTOCOL.md section 5): the unit `noop`, which is nothing but its
+// token.
 #pragma once
 
 #include "schema/codec.hpp"

@@ -50,7 +50,8 @@ public:
           links_(context, host_identity(), process_identity(), options.security),
           broker_(context, id_, std::move(brokers), round_, options.security),
           intake_(stage, broker_, !options.in_process),
-          pull_(bus::make_socket(context, gathers() ? bus::Kind::pull_home : bus::Kind::pull, &options.security)),
+          pull_(bus::make_socket(context, gathers() ? bus::Kind::pull_home : bus::Kind::pull,
+                                 &options.security)),
           emit_(*this) {}
 
     Result<void> open();
@@ -390,8 +391,8 @@ void Loop::from_peer(std::vector<zmq::message_t> frames) {
     auto parsed = bus::Envelope::parse(std::move(frames));
     if (!parsed) return bad_message(parsed.error(), "peer");
     // Leases and orders come from the broker alone (PROTOCOL.md section 6 has what a peer may send).
-    static const std::set<std::string> from_peers{"chunk", "batch", "source",  "detections", "frame",
-                                                  "still", "tensor", "picture", "boxes",     "seen"};
+    static const std::set<std::string> from_peers{"chunk", "batch",  "source",  "detections", "frame",
+                                                  "still", "tensor", "picture", "boxes",      "seen"};
     if (!from_peers.contains(parsed->type()))
         return bad_message(
             {Errc::bad_message, "a peer sent '" + parsed->type() + "', which is no data message", ""},

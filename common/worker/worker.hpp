@@ -30,8 +30,8 @@ struct Options {
     std::vector<std::string> roots;
     std::int32_t slots = 0;  // annotate
     std::int64_t round_ms = 250;
-    std::string supervisor;  // routing id of the supervisor; empty: none
-    mutable Crumb crumb;     // shared with it; written by the work thread
+    std::string supervisor;                     // routing id of the supervisor; empty: none
+    mutable Crumb crumb;                        // shared with it; written by the work thread
     std::map<std::string, std::string> labels;  // see schema::Hello
     // Between the loops of one process: set once a loop has live work; from then on the work threads of
     // those that are `background` give way to all others. (There is no way back without privileges.)

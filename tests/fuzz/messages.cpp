@@ -35,8 +35,9 @@ void run(View bytes) {
     if (!e) return;
     using namespace schema;
     read_all<Hello, Beat, Bye, Fetch, FoundStreams, Scanned, Gathered, Step, Done, UnitDone, Fail, Take, Took,
-             Exited, ReloadRefused, UnitsDone, Delivered>(*e);
-    read_all<Welcome, Refused, BeatAnswer, Peers, Expect, Task, Answer, Nudge, Drain, Reload, Die, Tasks>(*e);
+             Exited, ReloadRefused, NoopsDone, Delivered>(*e);
+    read_all<Welcome, Refused, BeatAnswer, Peers, Expect, Task, Answer, Nudge, Drain, Reload, Die,
+             NoopLeases>(*e);
     read_all<ChunkMessage, SourceMessage, BatchMessage, DetectionsMessage, StreamState, Detections>(*e);
     read_all<CameraTask, WatchTask, CameraReport, LiveStep, FrameMessage, StillMessage, PictureMessage,
              TensorMessage, FoundMessage, SeenMessage>(*e);

@@ -110,6 +110,7 @@ JobSpec spec() {
     s.preset = "default";
     s.pools = {{"detect/yolox_nano@1", 416, 416, "bgr", "top_left", 114, {"person"}}};
     s.operations = {{"crop", {{"x", 0.25}, {"width", 0.5}}}};
+    s.exporters = {"json", "csv", "webvtt", "video", "sheet"};  // what was recorded: the default has grown
     s.rules = {{"person",
                 {"person"},
                 0.5,

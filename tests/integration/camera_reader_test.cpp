@@ -98,9 +98,12 @@ TEST_P(CameraPicture, ComesUprightAsI420) {
 INSTANTIATE_TEST_SUITE_P(
     Each, CameraPicture,
     ::testing::Values(
-        Kind{"turned", "turned.mp4", bars + h264 + "-metadata:s:v rotate=90", 240, 320},
-        Kind{"odd", "odd.webm", "-f lavfi -i testsrc2=s=321x241:r=10:d=1 -c:v libvpx -deadline realtime", 321,
-             241},
+        Kind{"turned", "turned.mp4",
+             "-i " + made("upright.mp4", bars + h264) + " -c copy -metadata:s:v:0 rotate=90", 240, 320},
+        Kind{
+            "odd", "odd.webm",
+            "-f lavfi -i testsrc2=r=10:d=1 -vf scale=321:241 -pix_fmt yuv420p -c:v libvpx -deadline realtime",
+            321, 241},
         Kind{"full_range", "jpeg.avi", bars + "-c:v mjpeg -pix_fmt yuvj420p", 320, 240},
         Kind{"ten_bits", "ten.mp4", bars + "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le", 320, 240},
         Kind{"wide_chroma", "422.avi", bars + "-c:v mjpeg -pix_fmt yuvj422p", 320, 240}),
@@ -326,12 +329,12 @@ private:
 TEST(CameraReader, HttpFilesAndHls) {
     const test::ScratchFolder folder("web");
     std::string output;
-    ASSERT_EQ(
-        test::shell("cd " + folder.path() + " && ffmpeg -v error -nostdin " + bars + h264 + "clip.mp4 && " +
-                        "ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=320x240:r=10:d=6 " + h264 +
-                        "-f hls -hls_time 2 -hls_list_size 0 live.m3u8",
-                    &output),
-        0)
+    ASSERT_EQ(test::shell("cd " + folder.path() + " && ffmpeg -v error -nostdin " + bars + h264 +
+                              "-movflags faststart clip.mp4 && " +
+                              "ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=320x240:r=10:d=6 " + h264 +
+                              "-f hls -hls_time 2 -hls_list_size 0 live.m3u8",
+                          &output),
+              0)
         << output;
     const WebServer server(folder.path());
     for (const char* file : {"clip.mp4", "live.m3u8"}) {

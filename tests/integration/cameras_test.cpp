@@ -110,8 +110,8 @@ protected:
     }
     std::vector<Json> events(const std::string& topic) {
         std::vector<Json> all;
-        for (const auto& e : ask({{"type", "log"}, {"topics", Json::array({topic})}})["entries"])
-            all.push_back(e);
+        const Json reply = ask({{"type", "log"}, {"topics", Json::array({topic})}});
+        for (const auto& e : reply["entries"]) all.push_back(e);
         return all;
     }
     std::vector<std::string> kinds(const std::string& topic) {
@@ -464,11 +464,9 @@ TEST_F(Cameras, ExplainAnswersFromTheTracesThatAreKept) {
     ASSERT_EQ(step(home, token, 2, {}, {trace(3, -10, -5)}), "ok");
     const auto tracks = [&](std::int64_t from, std::int64_t to) {
         std::vector<int> all;
-        for (const auto& x : ask({{"type", "explain"},
-                                  {"camera", "a"},
-                                  {"from_ns", t + from * s},
-                                  {"to_ns", t + to * s}})["tracks"])
-            all.push_back(x["track"]);
+        const Json reply =
+            ask({{"type", "explain"}, {"camera", "a"}, {"from_ns", t + from * s}, {"to_ns", t + to * s}});
+        for (const auto& x : reply["tracks"]) all.push_back(x["track"]);
         return all;
     };
     EXPECT_THAT(tracks(-100, 0), ElementsAre(1, 2, 3));
@@ -480,7 +478,8 @@ TEST_F(Cameras, ExplainAnswersFromTheTracesThatAreKept) {
 TEST_F(Cameras, HealthAsksForLivePoolsOnlyWhenThereAreCameras) {
     start();
     const auto part = [&](const std::string& name) -> Json {
-        for (const auto& p : ask({{"type", "health"}})["parts"])
+        const Json reply = ask({{"type", "health"}});
+        for (const auto& p : reply["parts"])
             if (p["name"] == name) return p;
         return nullptr;
     };

@@ -72,7 +72,7 @@ protected:
         };
         options_.stage = "ingest";
         options_.run_dir = dir_.string();
-        options_.round_ms = 40;
+        options_.round_ms = standby_ ? 400 : 40;  // two rounds of silence, and it moves to the next broker
         ASSERT_TRUE(bus::bind(router_, options_.brokers[0] + ".workers"));
         thread_ = std::thread([this] { result_ = run_worker(context_, stage_, options_, stop_, 1); });
     }

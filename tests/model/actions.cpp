@@ -96,11 +96,13 @@ std::string holder(std::int32_t attempt) {
 class Actions {
 public:
     explicit Actions(const World& w) {
-        if (!w.opened)
-            return add("open targets", true, [](World& x, Journal& j) {
+        if (!w.opened) {
+            add("open targets", true, [](World& x, Journal& j) {
                 require(x.table.deliver_to(targets(), j).empty(), "no target is gone");
                 x.opened = true;
             });
+            return;
+        }
         for (const Shape& shape : *w.shapes) {
             of_job(w, shape);
             if (!w.job(shape.job)) break;  // one is submitted after the other

@@ -88,7 +88,7 @@ class Bed:
         except OSError:
             return 0
 
-    def receiver(self, sink, slow=False, answer=False):
+    def receiver(self, sink, slow=False, answer=False, trust=False):
         """A target of this sink, and a function that counts the keys that came."""
         port = free_port()
         if sink == "outbox":
@@ -112,7 +112,7 @@ class Bed:
             return {"sink": sink, "options": {"host": "127.0.0.1", "port": port}}, lambda: self.lines("mqtt")
         out = sink + ("-slow" if slow else "")
         argv = ["/usr/bin/python3", os.path.join(SOURCE, "tests/support/alert_receiver.py"), sink, "--port", str(port), "--out",
-                self.path(out)] + (["--delay", "0.1"] if slow else []) + (["--answer", self.path("answer")] if answer else [])
+                self.path(out)] + (["--delay", "0.1"] if slow else []) + (["--answer", self.path("answer")] if answer else []) + (["--trust"] if trust else [])
         self.start("receiver-" + out, argv)
         until("the receiver", 20, lambda: listens(port))
         options = {"host": "127.0.0.1", "port": port} if sink == "tcp" else {"url": f"http://127.0.0.1:{port}/alarm"}

@@ -51,6 +51,9 @@ public:
         }
         log.insert(log.end(), j.log.begin(), j.log.end());
     }
+    bool no_job_kept() const {  // but for what is the fleet's own
+        return std::all_of(records.begin(), records.end(), [](const auto& r) { return r.first == "fleet"; });
+    }
     JobTable reloaded() const {
         JobTable other(2, {});
         EXPECT_TRUE(other.load(records));

@@ -4,6 +4,7 @@
 #include <mosquitto.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -57,6 +58,7 @@ void Script::start() {
                                   folder_.path() + "/answer"};
     argv.insert(argv.end(), arguments_.begin(), arguments_.end());
     const std::string log = folder_.path() + "/log";
+    std::remove(log.c_str());  // of the last time
     process_ = ServerProcess(argv, log);
     await(process_, log, [&] { return read_text(log).find("listening") != std::string::npos; });
 }
@@ -133,6 +135,7 @@ Mosquitto::~Mosquitto() {
 
 void Mosquitto::start() {
     const std::string log = folder_.path() + "/log";
+    std::remove(log.c_str());  // of the last time
     process_ = ServerProcess({"/usr/sbin/mosquitto", "-c", folder_.path() + "/conf"}, log);
     await(process_, log, [&] { return read_text(log).find("running") != std::string::npos; });
     listen();

@@ -135,10 +135,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"alerts: {targets: [{name: a}]}\n", "alerts.targets has 'a', which needs a name and a sink"},
         Mistake{"cameras:\n  - {camera: a, url: x}\n",
                 "c.yaml:2: cameras has 'a': cannot register the camera"},
-        Mistake{"cameras: [{camera: a, url: \"rtsp://h\", fsp: 1}]\n",
-                "cameras has a 'fsp'; did you mean 'fps'?"},
+        Mistake{"cameras: [{camera: a, url: \"rtsp://h\", fpss: 1}]\n",
+                "cameras has a 'fpss'; did you mean 'fps'?"},
         Mistake{"cameras: [{camera: a, url: \"rtsp://h\"}]\npostgres: {dsn: x}\n",
-                "c.yaml:1: cameras must be [] where postgres.dsn is set"},
+                "cameras must be [] where postgres.dsn is set"},
         Mistake{"broker: {a: [}\n", "c.yaml:1"}, Mistake{"just text\n", "must be a map of keys"}));
 
 TEST_F(ConfigTest, MissingFileAndWrongVariableAreNamed) {

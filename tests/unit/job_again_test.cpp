@@ -267,7 +267,7 @@ TEST(JobTable, OnlyWhatEndedIsForgottenAndNothingOfItStays) {
     EXPECT_EQ(kit.reloaded().find("j")->forget, Job::Forget::work);
     kit.sweep(job);
     EXPECT_EQ(kit.table.find("j"), nullptr);
-    EXPECT_TRUE(kit.records.empty());
+    EXPECT_TRUE(kit.no_job_kept());
     EXPECT_EQ(kit.kinds("j").back(), "job.forgotten");
     EXPECT_EQ(kit.submit("j"), "j");  // the name is free again
 }
@@ -332,7 +332,7 @@ TEST(JobTable, RetentionLetsTheWorkOfFailedJobsGoAndThenTheOldestJobs) {
     EXPECT_EQ(kit.table.jobs().size(), 3u);
     prune(now_ns() + 101 * hour);
     EXPECT_TRUE(kit.table.jobs().empty());
-    EXPECT_TRUE(kit.records.empty());
+    EXPECT_TRUE(kit.no_job_kept());
 }
 
 TEST(JobTable, ADroppedJobFailsWithItsReasonAndLeavesNothing) {

@@ -251,12 +251,20 @@ public:
     void hold(const Token& token) override { held.push_back(token); }
     void release(const Token& token) override { std::erase(held, token); }
     bool draining() const override { return false; }
+    const std::string& id() const override { return id_; }
+    void to_any(const std::string&, bus::Envelope) override {}
+    void to_home(const std::string&, bus::Envelope) override {}
+    bool blocked(const std::string&) const override { return false; }
+    bool serves(const std::string&) const override { return false; }
 
 protected:
     std::uint64_t next_request() override { return sent.size() + 1; }
     void send_request(std::uint64_t, const Token&, bus::Envelope message) override {
         sent.push_back(*message.as<schema::NoopsDone>());
     }
+
+private:
+    const std::string id_ = "worker";
 };
 
 TEST(NoopWorker, AcknowledgesAtOnceAndListsWhatIsNotAnsweredWithinARound) {

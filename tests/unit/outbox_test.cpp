@@ -109,7 +109,7 @@ TEST_F(OutboxTest, AForgedReportTakesNoMoreThanTheLeaseHas) {
     record(k, 3, 3);
     EXPECT_TRUE(k.delivered(t, 2'000'000'000, true, {{-5, 1, "x"}, {7, 1, "y"}, {1, 2, "no"}}));
     EXPECT_EQ(waiting(k, "log"), 1u);
-    EXPECT_THAT(dead(k), ElementsAre("log 1: x", "log 2: no")) << "an index below 0 reads as 0";
+    EXPECT_THAT(dead(k), ElementsAre("log 2: no"));
 }
 
 TEST_F(OutboxTest, FilterIsPerTarget) {

@@ -75,6 +75,7 @@ protected:
         spec_.job = "01J";
         spec_.preset = "people";
         spec_.preset_version = "2";
+        spec_.tracker.keep_s = 1;
         spec_.pools.resize(2);
         spec_.pools[0].name = "detect/yolox_nano@1";
         spec_.pools[0].classes = {"person", "dog"};

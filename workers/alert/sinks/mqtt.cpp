@@ -6,8 +6,10 @@
 // With `discovery` (Home Assistant's prefix, "homeassistant") each camera is announced there as a binary
 // sensor, on while an incident of it lasts: PREFIX/CAMERA/active, "ON" or "OFF", retained.
 //
-// One connection with a fixed client id, made at the first alert: whoever has the lease takes it over from
-// the worker that had it before, and that one stays away until it has the lease again.
+// One connection with a fixed client id, made at the first alert: the worker that has the lease takes it
+// over from the one that had it before. One that broke is made again while there is nothing to send, but once
+// only until the next alert or ten quiet minutes: who lost it to another worker must not take it back for
+// ever.
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <sys/stat.h>
@@ -29,6 +31,8 @@ using Json = nlohmann::ordered_json;
 using Time = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 constexpr int keepalive_s = 30;
+constexpr auto pause = std::chrono::seconds(5);  // before a connection that broke is made again
+constexpr auto quiet = std::chrono::minutes(10);
 constexpr std::size_t most_incidents = 10'000;  // that `before` is known of
 
 struct Settings {
@@ -83,7 +87,7 @@ public:
     }
 
     Result<void> send(const schema::Alert& alert) override {
-        taken_over_ = false;  // this worker has the lease now
+        came_back_ = false;  // this worker has the lease now
         const auto end = Time::now() + seconds(target_.timeout_s);
         if (connected_) run(milliseconds(0));  // was it lost meanwhile?
         if (auto ok = connect(end); !ok) return ok;
@@ -110,13 +114,19 @@ public:
         return publish(topic + "/active", active_[camera].empty() ? "OFF" : "ON", true, end);
     }
 
-    // Keeps the connection alive. One that broke is made again; one that another worker took over is not.
     void idle() override {
-        if (!client_) return;
-        run(milliseconds(0));
-        if (connected_ || taken_over_ || !s_.v5 || Time::now() < again_) return;
-        again_ = Time::now() + std::chrono::seconds(keepalive_s);
-        (void)connect(Time::now() + seconds(target_.connect_s));
+        if (!client_ && !lost_) return;  // there was no alert yet
+        if (client_) run(milliseconds(0));
+        const auto now = Time::now();
+        if (connected_) {
+            if (now > back_at_ + quiet) came_back_ = false;
+            return;
+        }
+        if (came_back_ || now < again_) return;
+        again_ = now + pause;
+        if (!connect(now + seconds(target_.connect_s))) return;
+        came_back_ = true;
+        back_at_ = Time::now();
     }
     milliseconds idle_every() const override { return milliseconds(1000); }
 
@@ -139,10 +149,8 @@ private:
         s.reason_ = reason;
         s.connected_ = reason == 0;
     }
-    static void on_disconnect(mosquitto*, void* self, int reason, const mosquitto_property*) {
-        auto& s = *static_cast<MqttSink*>(self);
-        s.connected_ = false;
-        s.taken_over_ = reason == MQTT_RC_SESSION_TAKEN_OVER;
+    static void on_disconnect(mosquitto*, void* self, int, const mosquitto_property*) {
+        static_cast<MqttSink*>(self)->gone();
     }
     static void on_publish(mosquitto*, void* self, int mid, int reason, const mosquitto_property*) {
         auto& s = *static_cast<MqttSink*>(self);
@@ -152,7 +160,13 @@ private:
     }
 
     void run(milliseconds wait) {
-        if (mosquitto_loop(client_, int(wait.count()), 1) != MOSQ_ERR_SUCCESS) connected_ = false;
+        if (mosquitto_loop(client_, int(wait.count()), 1) != MOSQ_ERR_SUCCESS) gone();
+    }
+    void gone() {
+        if (!connected_) return;
+        connected_ = false;
+        lost_ = true;
+        again_ = Time::now() + pause;
     }
 
     Result<void> open() {
@@ -219,7 +233,7 @@ private:
         int mid = 0;
         const int rc = mosquitto_publish_v5(client_, &mid, topic.c_str(), int(text.size()), text.data(), 1,
                                             retain, nullptr);
-        if (rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST) connected_ = false;
+        if (rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST) gone();
         if (rc != MOSQ_ERR_SUCCESS)
             return failed(rc == MOSQ_ERR_NO_CONN || rc == MOSQ_ERR_CONN_LOST ? Errc::unavailable
                                                                              : Errc::invalid_argument,
@@ -234,7 +248,7 @@ private:
             // client.
             mosquitto_destroy(client_);
             client_ = nullptr;
-            connected_ = false;
+            gone();
             return lost ? failed(Errc::unavailable, "it ended the connection")
                         : failed(Errc::timeout, "it does not acknowledge in time");
         }
@@ -286,9 +300,10 @@ private:
     const Settings s_;
     const SinkHost& host_;
     mosquitto* client_ = nullptr;
-    bool connected_ = false, answered_ = false, taken_over_ = false;
+    bool connected_ = false, answered_ = false;
     int reason_ = 0, waits_for_ = 0;
-    Time::time_point again_{};
+    bool lost_ = false, came_back_ = false;  // the connection, by itself
+    Time::time_point again_{}, back_at_{};
     std::set<std::string> announced_;                      // cameras
     std::map<std::string, std::set<std::string>> active_;  // camera → incidents that last
     std::map<std::string, Json> before_;                   // by incident
