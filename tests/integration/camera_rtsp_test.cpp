@@ -28,13 +28,16 @@ constexpr double prompt_s = 4;
 
 class CameraRtsp : public ::testing::Test {
 protected:
-    static void SetUpTestSuite() {
-        log::setup({"trace", false, "test"});
-    }  // to stderr, where it is looked at
-    void SetUp() override {
-        if (!RtspCamera::installed())
-            SL_SKIP_OR_FAIL("GStreamer's RTSP server for Python is not here: scripts/setup --tests");
+    static void SetUpTestSuite() {  // logs to stderr, where they are looked at; of both suites
+        static const bool once = (log::setup({"trace", false, "test"}), true);
+        static_cast<void>(once);
     }
+    log::setup({"trace", false, "test"});
+}  // to stderr, where it is looked at
+    void SetUp() override {
+    if (!RtspCamera::installed())
+        SL_SKIP_OR_FAIL("GStreamer's RTSP server for Python is not here: scripts/setup --tests");
+}
 };
 
 double since(std::chrono::steady_clock::time_point from) {
