@@ -25,8 +25,9 @@ protected:
     void SetUp() override {
         std::string why;
         if (!GetParam()->usable(why)) GTEST_SKIP() << why;
-        const auto model =
-            test::test_model(std::string(GetParam()->name) == "hog_people" ? "hog_people" : "yolox_nano");
+        const auto model = test::test_model(std::string(GetParam()->name) == "hog_people" ? "hog_people"
+                                            : std::string(GetParam()->name) == "motion"   ? "motion"
+                                                                                          : "yolox_nano");
         if (!model) {
             if (test::may_skip(model.error())) GTEST_SKIP() << model.error().text();
             FAIL() << model.error().text();
@@ -113,6 +114,7 @@ TEST_P(BackendContract, RefusesATensorOfAnotherSize) {
 }
 
 TEST_P(BackendContract, BoxesAreInsideSortedAndSuppressed) {
+    if (backend_->compares()) GTEST_SKIP() << "one picture is no change: see motion_backend_test";
     std::vector<std::uint8_t> tensor;
     load_street(tensor);
     if (tensor.empty()) return;
@@ -142,6 +144,7 @@ TEST_P(BackendContract, BoxesAreInsideSortedAndSuppressed) {
 }
 
 TEST_P(BackendContract, FindsPeople) {
+    if (backend_->compares()) GTEST_SKIP() << "one picture is no change: see motion_backend_test";
     std::vector<std::uint8_t> tensor;
     load_street(tensor);
     if (tensor.empty()) return;
@@ -172,6 +175,7 @@ TEST_P(BackendContract, IsPure) {
 }
 
 TEST_P(BackendContract, KeepsTheThresholds) {
+    if (backend_->compares()) GTEST_SKIP() << "one picture is no change: see motion_backend_test";
     std::vector<std::uint8_t> tensor;
     load_street(tensor);
     if (tensor.empty()) return;

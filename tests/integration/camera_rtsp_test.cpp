@@ -28,9 +28,11 @@ constexpr double prompt_s = 4;
 
 class CameraRtsp : public ::testing::Test {
 protected:
-    static void SetUpTestSuite() {
-        log::setup({"trace", false, "test"});
-    }  // to stderr, where it is looked at
+    static void SetUpTestSuite() {  // of two suites
+        static const bool once =
+            (log::setup({"trace", false, "test"}), true);  // to stderr, where it is looked at
+        (void)once;
+    }
     void SetUp() override {
         if (!RtspCamera::installed())
             SL_SKIP_OR_FAIL("GStreamer's RTSP server for Python is not here: scripts/setup --tests");

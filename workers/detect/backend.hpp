@@ -30,6 +30,17 @@ public:
     // Returns boxes in model input pixels, after class-aware NMS, by falling score.
     virtual Result<std::vector<schema::Box>> detect(std::span<const std::uint8_t> tensor,
                                                     const Thresholds& thresholds) = 0;
+
+    // A backend that sees only what changed is given, beside the tensor, that of another frame of the same
+    // stream, so that it needs no memory and stays pure. In a batch: the frame before, for the first the one
+    // after; a batch is a function of the file, so its boxes are, too. Live: the last frame of the camera
+    // that this worker was given. Empty: there is none.
+    virtual bool compares() const { return false; }
+    virtual Result<std::vector<schema::Box>> detect_change(std::span<const std::uint8_t> tensor,
+                                                           std::span<const std::uint8_t> /*other*/,
+                                                           const Thresholds& thresholds) {
+        return detect(tensor, thresholds);
+    }
 };
 
 struct BackendPlugin {

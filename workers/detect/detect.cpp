@@ -39,7 +39,11 @@ void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
     for (std::size_t i = 0; i < batch->frames.size(); ++i) {
         if (emit.stopped(batch->token)) return;
         const auto& frame = batch->frames[i];
-        auto boxes = boxes_of(*backend_, tensors.subspan(i * n, n), thresholds, frame.mapping, batch->pool);
+        std::span<const std::uint8_t> other;
+        if (const std::size_t at = i > 0 ? i - 1 : 1; at < batch->frames.size())
+            other = tensors.subspan(at * n, n);
+        auto boxes =
+            boxes_of(*backend_, tensors.subspan(i * n, n), thresholds, frame.mapping, batch->pool, other);
         if (!boxes) {
             out.error_code = code_name(boxes.error().code);
             out.error = boxes.error().text();
@@ -52,8 +56,9 @@ void DetectStage::work(bus::Envelope& item, worker::Emit& emit) {
 
 Result<std::vector<schema::Box>> boxes_of(Backend& backend, std::span<const std::uint8_t> tensor,
                                           const Thresholds& thresholds, const schema::Mapping& mapping,
-                                          std::int32_t pool) {
-    auto boxes = backend.detect(tensor, thresholds);
+                                          std::int32_t pool, std::span<const std::uint8_t> other) {
+    auto boxes = backend.compares() ? backend.detect_change(tensor, other, thresholds)
+                                    : backend.detect(tensor, thresholds);
     if (!boxes) return boxes.error();
     std::vector<schema::Box> mapped;
     for (const auto& box : *boxes)

@@ -29,10 +29,11 @@ Thresholds thresholds_of(const Message& m) {
             t.classes.push_back(std::find(m.classes.begin(), m.classes.end(), name) != m.classes.end());
     return t;
 }
-// The boxes of one tensor in pixels of the displayed frame, with their pool.
+// The boxes of one tensor in pixels of the displayed frame, with their pool. `other`: for a backend that
+// compares.
 Result<std::vector<schema::Box>> boxes_of(Backend& backend, std::span<const std::uint8_t> tensor,
                                           const Thresholds& thresholds, const schema::Mapping& mapping,
-                                          std::int32_t pool);
+                                          std::int32_t pool, std::span<const std::uint8_t> other = {});
 
 struct Opened {
     std::unique_ptr<Backend> backend;
