@@ -32,12 +32,10 @@ protected:
         static const bool once = (log::setup({"trace", false, "test"}), true);
         static_cast<void>(once);
     }
-    log::setup({"trace", false, "test"});
-}  // to stderr, where it is looked at
     void SetUp() override {
-    if (!RtspCamera::installed())
-        SL_SKIP_OR_FAIL("GStreamer's RTSP server for Python is not here: scripts/setup --tests");
-}
+        if (!RtspCamera::installed())
+            SL_SKIP_OR_FAIL("GStreamer's RTSP server for Python is not here: scripts/setup --tests");
+    }
 };
 
 double since(std::chrono::steady_clock::time_point from) {
