@@ -42,9 +42,7 @@ Result<std::optional<annotate::Snapshots>> open_snapshots(const config::Config& 
     if (root.empty()) return std::optional<annotate::Snapshots>();
     auto folder = roots.place({root, s.path});
     if (!folder) return folder.error();
-    auto opened = annotate::Snapshots::open({root, s.path, *folder, s.max_mb, s.max_hours});
-    if (!opened) return opened.error();
-    return std::optional(std::move(*opened));
+    return std::optional(annotate::Snapshots({root, s.path, *folder, s.max_mb, s.max_hours}));
 }
 
 }  // namespace

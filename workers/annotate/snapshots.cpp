@@ -1,7 +1,5 @@
 #include "workers/annotate/snapshots.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -22,17 +20,6 @@ std::string file_name(const std::string& name) {
 
 }  // namespace
 
-Result<Snapshots> Snapshots::open(Options options) {
-    std::error_code ec;
-    fs::create_directories(options.folder, ec);
-    if (ec || ::access(options.folder.c_str(), W_OK) != 0)
-        return Error{Errc::io,
-                     "cannot keep snapshots in " + options.folder + ": " +
-                         (ec ? ec.message() : "it cannot be written to"),
-                     "see `snapshots` in the configuration"};
-    return Snapshots(std::move(options));
-}
-
 std::string Snapshots::reference(const std::string& name) const {
     return options_.root + ":" + (options_.path.empty() ? "" : options_.path + "/") + file_name(name);
 }
@@ -40,12 +27,13 @@ std::string Snapshots::reference(const std::string& name) const {
 Result<void> Snapshots::write(const std::string& name, const AVFrame& picture) {
     const auto bytes = media::jpeg(picture);
     if (!bytes) return bytes.error();
+    std::error_code ec;
+    fs::create_directories(options_.folder, ec);  // not before: who has no cameras has no folder either
     const fs::path path = fs::path(options_.folder) / file_name(name);
     const fs::path part = path.string() + ".part";
     std::ofstream out(part, std::ios::binary);
     out.write(reinterpret_cast<const char*>(bytes->data()), std::streamsize(bytes->size()));
     out.close();
-    std::error_code ec;
     if (out) fs::rename(part, path, ec);
     if (!out || ec) {
         fs::remove(part, ec);

@@ -19,8 +19,8 @@ public:
         std::int64_t max_mb = 512;  // then the oldest go
         std::int64_t max_hours = 72;
     };
-    // Makes the folder.
-    static Result<Snapshots> open(Options options);
+    // The folder is made with the first picture.
+    explicit Snapshots(Options options) : options_(std::move(options)) {}
 
     // What Alert.snapshot says of a picture of this name: known before it is written.
     std::string reference(const std::string& name) const;
@@ -28,7 +28,6 @@ public:
     Result<void> write(const std::string& name, const AVFrame& picture);
 
 private:
-    explicit Snapshots(Options options) : options_(std::move(options)) {}
     void prune();
 
     Options options_;
