@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -168,6 +169,7 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
     if (!catalog) return c.fail(catalog.error());
     const auto labels = labels_of(o.labels);
     if (!labels) return c.fail(labels.error());
+    const auto live_work = std::make_shared<std::atomic<bool>>(false);
     std::vector<StageSetup> loops;
     for (const auto& name : loops_of(o)) {
         auto setup = make_stage(name, *config, **catalog, o.model);
@@ -181,7 +183,8 @@ int serve_worker(cli::Context& c, const WorkerOptions& o) {
         setup->options.labels = *labels;
         // A live frame is worked on once: who dies of one is not given it again, so it leaves no crumb.
         if (!live) setup->options.crumb = worker::Crumb::open(o.crumb_fd);
-        setup->options.background = !live && loops_of(o).size() > 1;
+        setup->options.background = !live;
+        setup->options.live_work = live_work;
         setup->options.check_reload = [&]() -> Result<void> {
             auto today = c.load_config();
             if (!today) return today.error();

@@ -61,6 +61,7 @@ public:
     void post(bus::Envelope item) override { intake_.put(std::move(item)); }
     void forget(const schema::Token& token) override { broker_.forget(token); }
     void hold(const schema::Token& token) override {
+        has_work();
         held_.insert(token);
         const std::lock_guard lock(mutex_);
         stopped_.erase(token);
@@ -141,6 +142,9 @@ private:
         Loop& loop_;
     };
 
+    void has_work() {
+        if (!options_.background && options_.live_work) *options_.live_work = true;
+    }
     bool gathers() const { return options_.slots > 0 || stage_.gathers(); }
     void work_thread();
     void feed(Clock::time_point now);
@@ -393,6 +397,7 @@ void Loop::from_peer(std::vector<zmq::message_t> frames) {
         return bad_message(
             {Errc::bad_message, "a peer sent '" + parsed->type() + "', which is no data message", ""},
             "peer");
+    has_work();
     if (!stage_.intercept(*parsed, *this)) intake_.put_from_peer(std::move(*parsed));
 }
 
@@ -432,8 +437,12 @@ void Loop::check_reload() {
 
 void Loop::work_thread() {
     name_thread(options_.stage);
-    if (options_.background) ::setpriority(PRIO_PROCESS, id_t(::gettid()), background_nice);
+    bool gives_way = false;
     while (auto item = to_work_.take()) {
+        if (!gives_way && options_.background && options_.live_work && *options_.live_work) {
+            ::setpriority(PRIO_PROCESS, id_t(::gettid()), background_nice);
+            gives_way = true;
+        }
         blocked_ns_ = 0;
         alive();
         work_since_ns_ = clock_ns();

@@ -4,6 +4,7 @@
 // See PROTOCOL.md sections 5 and 6.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,7 +33,10 @@ struct Options {
     std::string supervisor;                     // routing id of the supervisor; empty: none
     mutable Crumb crumb;                        // shared with it; written by the work thread
     std::map<std::string, std::string> labels;  // see schema::Hello
-    bool background = false;                    // the work thread gives way to those of other loops
+    // Between the loops of one process: set once a loop has live work; from then on the work threads of
+    // those that are `background` give way to all others. (There is no way back without privileges.)
+    std::shared_ptr<std::atomic<bool>> live_work;
+    bool background = false;
     // `reload`: can today's configuration be served? On a thread of its own. Null: never.
     std::function<Result<void>()> check_reload;
 };

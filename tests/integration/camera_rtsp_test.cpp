@@ -28,9 +28,10 @@ constexpr double prompt_s = 4;
 
 class CameraRtsp : public ::testing::Test {
 protected:
-    static void SetUpTestSuite() {  // logs to stderr, where they are looked at; of both suites
-        static const bool once = (log::setup({"trace", false, "test"}), true);
-        static_cast<void>(once);
+    static void SetUpTestSuite() {  // of two suites
+        static const bool once =
+            (log::setup({"trace", false, "test"}), true);  // to stderr, where it is looked at
+        (void)once;
     }
     void SetUp() override {
         if (!RtspCamera::installed())

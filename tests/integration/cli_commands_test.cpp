@@ -332,7 +332,7 @@ TEST_F(Commands, ConfigShowIsAFileThatReadsBack) {
 }
 
 TEST_F(Commands, LocalCataloguesNeedNoBroker) {
-    EXPECT_EQ(json::parse(command({"presets", "--local", "--json"}).out)["presets"].size(), 5u);
+    EXPECT_EQ(json::parse(command({"presets", "--local", "--json"}).out)["presets"].size(), 6u);
     EXPECT_THAT(command({"pipelines", "--local"}).out, HasSubstr("detect.confidence"));
 }
 

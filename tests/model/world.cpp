@@ -168,12 +168,12 @@ void World::open_targets(JobTable& loaded) const {
 }
 
 const broker::OutboxOptions& targets() {
-    static const broker::OutboxOptions two = [] {
+    static const broker::OutboxOptions one = [] {
         broker::OutboxOptions o;
-        o.targets = {{"all", "log", {}}, {"others", "log", {}}};
+        o.targets = {{"log", "log", {}}};  // they share nothing: a second only multiplies the states
         return o;
     }();
-    return two;
+    return one;
 }
 
 }  // namespace sl::model

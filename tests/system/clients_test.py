@@ -59,7 +59,7 @@ def use(env, media, broker):
     check(counters["read"] == counters["annotated"] + sum(counters.get("dropped", {}).values()), "every frame is accounted for")
     artifacts = json.loads(run(PROGRAM, "artifacts", job, "--json", env=env).stdout)
     files = [f["path"] for outputs in artifacts["manifest"]["outputs"].values() for f in outputs]
-    check(len(files) == 5 and all(os.path.getsize(os.path.join(artifacts["folder"], f)) for f in files), "all results are there")
+    check(len(files) == 6 and all(os.path.getsize(os.path.join(artifacts["folder"], f)) for f in files), "all results are there")
 
     # Batch annotation: two good videos, one that is none; one line each, status 1.
     done = run(PYTHON, script("annotate"), os.path.join(media, "mixed"), "--broker", broker, "--root", f"media={media}",

@@ -15,11 +15,13 @@ FILES = ["detections.csv", "detections.json", "detections.vtt", "sheet.png", "tr
 
 
 def alerts_of(events, job):
-    """What is said of a job's alerts, in order, without the job."""
+    """What is said of a job's alerts, in order, without the job and the time."""
     bodies = [dict(e["body"]) for e in events if e["kind"] == "alert" and e["job"] == job]
     for body in bodies:
         body.pop("job")
-        body["alert"] = body["alert"].removeprefix(job + "-")
+        body.pop("decided_ns")  # by the clock
+        for field in ("alert", "key"):
+            body[field] = body[field].removeprefix(job + "-")
     return sorted(bodies, key=lambda b: b["stream"])  # their order is that of their stream
 
 
