@@ -1,8 +1,9 @@
 // Motion: does a picture differ from what the scene looked like lately, and where.
 //
 // Looks at the mean luma of cells of 8×8 pixels: a mean of 64 hides sensor noise, and costs a tenth of a
-// millisecond of a 720p frame (bench/gate). Each cell has a running mean and deviation of its own, so that
-// what always flickers (leaves, a screen) does not count. Deterministic.
+// millisecond of a 720p frame (bench/gate). Not the codec's motion vectors: they follow noise, and cover as
+// much of a noisy still scene as of one in which people walk (bench/RESULTS.md). Each cell has a running mean
+// and deviation of its own, so that what always flickers (leaves, a screen) does not count. Deterministic.
 #pragma once
 
 #include <cstdint>
