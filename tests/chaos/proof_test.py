@@ -3,8 +3,8 @@
 is there for, and not something else. (The same campaigns with nothing off find nothing: chaos_test.py.)
 
 The epoch is not among them: behind commit.lua's look at it stand the renewal of the lead, which ends an old leader,
-and the rising ids of the log, which refuse what it writes; with one of the three off chaos finds nothing.
-contract/store_test shows that each refuses.
+and the rising ids of the log, which refuse what it writes: chaos with the first alone off is not expected to find
+anything, and was not tried. contract/store_test shows that each refuses.
 
 SIGHTLINE_TEST_OFF is for this test alone; a broker that gets it says so in its log.
 """
