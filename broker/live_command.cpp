@@ -294,7 +294,8 @@ void add_live(CLI::App& app, cli::Context& c) {
         "Examples:\n"
         "  sightline live rtsp://10.0.0.9/stream1 --secret gate --zones zones.yaml\n"
         "  sightline live clip.mp4 --show mjpeg:8080\n"
-        "  sightline live synthetic:// --model motion --duration 10");
+        "  sightline live synthetic:// --model motion --zones moved.yaml --duration 10   (a rule without "
+        "classes)");
     cmd->callback([&c, o] { c.exit_code = live(c, *o); });
 }
 
